@@ -1,0 +1,103 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+    name: "refrain",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Refrain", targets: ["Refrain"]),
+        .library(name: "RefrainKeys", targets: ["RefrainKeys"]),
+        .library(name: "RefrainCore", targets: ["RefrainCore"]),
+        .library(name: "RefrainSimulator", targets: ["RefrainSimulator"]),
+        .library(name: "RefrainTesting", targets: ["RefrainTesting"]),
+        .executable(name: "refrain", targets: ["RefrainCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // The cache key: JSON scanner, canonical form, scopes, explain.
+        .target(
+            name: "RefrainKeys",
+            dependencies: [.product(name: "Crypto", package: "swift-crypto")]
+        ),
+        // Wire types, cache, memory store. Links neither libcurl nor hiredis.
+        .target(
+            name: "RefrainCore",
+            dependencies: [
+                "RefrainKeys",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+            ]
+        ),
+        // libcurl, and the typed functions that its variadic API needs.
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+        // What people import: the cached client.
+        .target(
+            name: "Refrain",
+            dependencies: [
+                "CCurl", "RefrainCore", "RefrainKeys",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
+            name: "RefrainSimulator",
+            dependencies: [
+                "RefrainCore", "RefrainKeys",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
+        .target(name: "RefrainTesting", dependencies: ["RefrainCore", "RefrainKeys"]),
+        .executableTarget(
+            name: "RefrainCommand",
+            dependencies: [
+                "Refrain", "RefrainCore", "RefrainKeys", "RefrainSimulator",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
+        // Counts heap allocations in tests of the hit path.
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .testTarget(name: "RefrainKeysTests", dependencies: ["RefrainKeys"]),
+        .testTarget(
+            name: "RefrainCoreTests",
+            dependencies: ["CAllocationCounter", "RefrainCore", "RefrainKeys", "RefrainTesting"]
+        ),
+        .testTarget(
+            name: "RefrainTests",
+            dependencies: ["Refrain", "RefrainCore", "RefrainKeys", "RefrainSimulator", "RefrainTesting"]
+        ),
+        .testTarget(
+            name: "RefrainSimulatorTests",
+            dependencies: ["RefrainSimulator", "RefrainCore", "RefrainKeys", "Refrain"]
+        ),
+        .testTarget(name: "RefrainCommandTests", dependencies: ["RefrainCommand", "RefrainCore", "RefrainKeys"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+// One set of strict settings for every Swift target.
+for target in package.targets where !["CCurl", "CAllocationCounter"].contains(target.name) {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
+}

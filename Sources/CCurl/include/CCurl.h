@@ -1,0 +1,4 @@
+#ifndef REFRAIN_CCURL_H
+#define REFRAIN_CCURL_H
+#include <curl/curl.h>
+#endif
