@@ -1,0 +1,62 @@
+/// Keeps a failing tier from being asked, as a value.
+///
+/// Closed, it lets every call through and counts failures in a row. At the threshold it opens for a while, and refuses.
+/// Then it lets one call through, the probe: its success closes the breaker, its failure opens it again. Calls that
+/// were let through before it opened are heard too.
+struct CircuitBreaker {
+    /// What it does with calls.
+    enum State: Hashable {
+        /// Lets them through; so many have failed in a row.
+        case closed(failures: Int)
+        /// Refuses them until a moment of the monotonic clock, in nanoseconds.
+        case open(until: UInt64)
+        /// Refuses them while one is under way to find out; it is given up at that moment.
+        case probing(until: UInt64)
+    }
+
+    /// How many failures in a row open it.
+    let threshold: Int
+    /// How long it stays open, in nanoseconds.
+    let openNanoseconds: UInt64
+    /// What it does now.
+    private(set) var state = State.closed(failures: 0)
+    /// How often it has opened.
+    private(set) var openings = 0
+
+    init(threshold: Int, openFor: Duration) {
+        self.threshold = max(1, threshold)
+        self.openNanoseconds = UInt64(max(0, min(openFor.wholeMilliseconds, 86_400_000))) * 1_000_000
+    }
+
+    /// A call is wanted. False where it must not be made.
+    mutating func admits(at now: UInt64) -> Bool {
+        switch self.state {
+        case .closed: return true
+        case .open(let until), .probing(let until):
+            guard now >= until else { return false }
+            // A probe that never reports must not close the way for ever.
+            self.state = .probing(until: now &+ self.openNanoseconds)
+            return true
+        }
+    }
+
+    /// A call succeeded.
+    mutating func succeeded() {
+        switch self.state {
+        case .closed, .probing: self.state = .closed(failures: 0)
+        case .open: break  // It was let through before the failures: they are the newer news.
+        }
+    }
+
+    /// A call failed, or took too long.
+    mutating func failed(at now: UInt64) {
+        switch self.state {
+        case .closed(let failures) where failures + 1 < self.threshold:
+            self.state = .closed(failures: failures + 1)
+        case .closed, .probing:
+            self.state = .open(until: now &+ self.openNanoseconds)
+            self.openings += 1
+        case .open: break
+        }
+    }
+}
