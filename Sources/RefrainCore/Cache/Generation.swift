@@ -37,7 +37,7 @@ public struct GenerationStamp: Hashable, Sendable {
 public enum Purge: Hashable, Sendable {
     /// Every entry that carries the label.
     case label(Label)
-    /// Every entry created before the moment.
+    /// Every entry created at the moment or earlier: moments have milliseconds, and of two in one none is the later.
     case before(Timestamp)
     /// Every entry.
     case all

@@ -1,6 +1,6 @@
 /// The name under which an answer is cached: 32 bytes that no two different requests share.
 ///
-/// It is an HMAC-SHA-256, so its bytes are uniform: hash tables use one word of it, shards another.
+/// It is an HMAC-SHA-256, so its bytes are uniform: hash tables need no more than one word of it.
 @frozen
 public struct RequestKey: Hashable, Sendable, CustomStringConvertible {
     @usableFromInline let word0: UInt64
@@ -31,8 +31,17 @@ public struct RequestKey: Hashable, Sendable, CustomStringConvertible {
         try Swift.withUnsafeBytes(of: self, body)
     }
 
-    /// A word for choosing a shard: uniform, and not the one that ``hash(into:)`` uses.
-    @inlinable package var shardWord: UInt64 { self.word3 }
+    /// All 32 bytes mixed into one word, for hash tables of our own: its high bits choose a shard, its low bits a bucket.
+    ///
+    /// Mixed, although derived keys are uniform, because ``init(bytes:)`` takes any bytes. The factors are arbitrary odd
+    /// numbers; the last step is a multiply and fold, so that every input bit reaches the low and the high bits.
+    @inlinable package var mixedWord: UInt64 {
+        let sum =
+            (self.word0 &* 0x9E37_79B9_7F4A_7C15) ^ (self.word1 &* 0xC2B2_AE3D_27D4_EB4F)
+            ^ (self.word2 &* 0x1656_67B1_9E37_79F9) ^ (self.word3 &* 0xD6E8_FEB8_6659_FD93)
+        let folded = (sum ^ (sum &>> 32)) &* 0xA076_1D64_78BD_642F
+        return folded ^ (folded &>> 29)
+    }
 
     /// Feeds one word of the key, which is uniform already.
     @inlinable

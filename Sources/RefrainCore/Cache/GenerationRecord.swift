@@ -1,0 +1,136 @@
+/// What a namespace knows of its purges: one record, from which every tier decides whether an entry may be read.
+///
+/// A value without a lock, a clock or randomness. ``GenerationTracker`` holds the one that a process reads; a shared
+/// tier keeps another copy for all processes.
+///
+/// A record that is missing, or whose clock ran backwards, is replaced by one of a new epoch: nothing stored before is
+/// readable any more. That costs misses, and never gives an old answer.
+public struct GenerationRecord: Hashable, Sendable {
+    /// The namespace's random epoch. A purge of everything takes a new one.
+    public private(set) var epoch: UInt64
+    /// Raised by every purge. No field is greater.
+    public private(set) var clock: UInt64
+    /// Entries created at this moment or earlier are purged; nil where no purge named a moment.
+    public private(set) var before: Timestamp?
+    /// For each purged label, the clock of its last purge.
+    public private(set) var fields: [Label: UInt64]
+    /// Entries whose stamp has an earlier clock than this are purged, whatever their labels.
+    ///
+    /// It is how the record stays bounded: see ``maximumFields``.
+    public private(set) var floor: UInt64
+
+    /// The most labels that ``fields`` holds.
+    ///
+    /// A purge that would exceed it folds the quarter of the fields that was purged longest ago into ``floor``: every
+    /// entry asked for before the newest of them becomes a miss, whatever its labels. A namespace meets that only when
+    /// it has purged more than 12,288 other labels since the entry was asked for.
+    public static let maximumFields = 16_384
+
+    /// Creates a record, by default one of a namespace in which nothing was purged yet.
+    ///
+    /// A `clock` lower than a field or the floor is raised to it.
+    public init(
+        epoch: UInt64, clock: UInt64 = 0, before: Timestamp? = nil, fields: [Label: UInt64] = [:], floor: UInt64 = 0
+    ) {
+        self.epoch = epoch
+        self.clock = max(clock, floor, fields.values.max() ?? 0)
+        self.before = before
+        self.fields = fields
+        self.floor = floor
+    }
+
+    /// The stamp of an entry whose upstream call begins now.
+    public var stamp: GenerationStamp { GenerationStamp(epoch: self.epoch, clock: self.clock) }
+
+    /// Whether an entry may be read: no purge that it falls under came after its stamp.
+    ///
+    /// A stamp whose clock is ahead of the record's is refused too: this record has not seen the purges that the stamp
+    /// has, so it cannot vouch for the entry.
+    ///
+    /// - Parameters:
+    ///   - stamp: The generation read before the entry's upstream call.
+    ///   - labels: The labels that the entry carries.
+    ///   - created: When the entry's answer was complete.
+    /// - Complexity: One hash look-up for each label, none where nothing was purged since the stamp.
+    public func admits(stamp: GenerationStamp, labels: [Label], created: Timestamp) -> Bool {
+        guard stamp.epoch == self.epoch, stamp.clock <= self.clock, stamp.clock >= self.floor else { return false }
+        if let before = self.before, created <= before { return false }
+        guard stamp.clock < self.clock, !self.fields.isEmpty else { return true }
+        for label in labels {
+            if let purged = self.fields[label], purged > stamp.clock { return false }
+        }
+        return true
+    }
+
+    /// Records a purge: raises the clock, and notes what is purged.
+    ///
+    /// - Parameters:
+    ///   - purge: What to purge.
+    ///   - newEpoch: A random epoch, taken where everything is purged (or the clock can rise no further). One that
+    ///     equals the present epoch is replaced by its successor.
+    public mutating func apply(_ purge: Purge, newEpoch: UInt64) {
+        self.apply(purge, newEpoch: newEpoch, maximumFields: Self.maximumFields)
+    }
+
+    mutating func apply(_ purge: Purge, newEpoch: UInt64, maximumFields: Int) {
+        let (clock, overflow) = self.clock.addingReportingOverflow(1)
+        guard !overflow else {
+            self.begin(epoch: newEpoch, clock: 0)
+            return
+        }
+        switch purge {
+        case .all:
+            self.begin(epoch: newEpoch, clock: clock)
+        case .before(let moment):
+            self.clock = clock
+            self.before = max(self.before ?? moment, moment)
+        case .label(let label):
+            self.clock = clock
+            self.fields[label] = clock
+            if self.fields.count > maximumFields { self.fold(to: maximumFields - maximumFields / 4) }
+        }
+    }
+
+    /// Takes over what another copy of the record knows, and says what became of it.
+    ///
+    /// Of two records of one epoch, both purges count: the later of each field, moment and floor is kept. A `nil`
+    /// record (the shared copy is lost) and one of the same epoch with an earlier clock (it was restored from an older
+    /// state) make this one start `newEpoch`.
+    public mutating func merge(_ other: GenerationRecord?, newEpoch: UInt64) -> Replacement {
+        guard let other, other.epoch != self.epoch || other.clock >= self.clock else {
+            self.begin(epoch: newEpoch, clock: self.clock)
+            return .newEpoch
+        }
+        guard other.epoch == self.epoch else {
+            self = other
+            return .adopted
+        }
+        self.clock = other.clock
+        self.fields.merge(other.fields) { max($0, $1) }
+        if self.fields.count > Self.maximumFields { self.fold(to: Self.maximumFields) }
+        self.before = [self.before, other.before].compactMap(\.self).max()
+        self.floor = max(self.floor, other.floor)
+        return .adopted
+    }
+
+    /// What became of a record that was given to ``merge(_:newEpoch:)`` or ``GenerationTracker/replace(with:)``.
+    public enum Replacement: Hashable, Sendable {
+        /// It is the record now.
+        case adopted
+        /// It was missing or had run backwards, so a new epoch has begun; a shared tier has to be told of it.
+        case newEpoch
+    }
+
+    private mutating func begin(epoch: UInt64, clock: UInt64) {
+        self = GenerationRecord(epoch: epoch == self.epoch ? epoch &+ 1 : epoch, clock: clock)
+    }
+
+    /// Keeps the `count` fields purged last, and raises the floor to the newest of the others.
+    private mutating func fold(to count: Int) {
+        let clocks = self.fields.values.sorted(by: >)
+        guard count < clocks.count else { return }
+        let newest = clocks[count]
+        self.floor = max(self.floor, newest)
+        self.fields = self.fields.filter { $0.value > newest }
+    }
+}
