@@ -12,19 +12,19 @@ package struct JSONDocument: Sendable {
     ///
     /// Duplicate members are accepted; ``JSONCursor/subscript(_:)`` finds the last one, as the common parsers do.
     package init(_ bytes: [UInt8], limits: JSONLimits = .request) throws(JSONError) {
-        var tape: [JSONTapeEntry] = []
-        var open: [UInt32] = []
+        let workspace = JSONWorkspace.Pool.take()
+        defer { JSONWorkspace.Pool.give(workspace) }
         var failure: JSONError?
         bytes.withUnsafeBufferPointer { buffer in
             do throws(JSONError) {
-                try JSONScanner.scan(buffer, limits: limits, into: &tape, open: &open)
+                try JSONScanner.scan(buffer, limits: limits, refusesDuplicates: false, workspace: workspace)
             } catch {
                 failure = error
             }
         }
         if let failure { throw failure }
         self.bytes = bytes
-        self.tape = tape
+        self.tape = Array(UnsafeBufferPointer(start: workspace.tape, count: workspace.tapeCount))
     }
 
     /// The text's one value.

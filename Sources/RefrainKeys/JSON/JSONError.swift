@@ -25,6 +25,8 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let tooDeep = Code("too-deep")
         /// More bytes than the limit.
         public static let tooLarge = Code("too-large")
+        /// More values and member names than the limit.
+        public static let tooManyValues = Code("too-many-values")
         /// Two members of one object have the same name.
         public static let duplicateMember = Code("duplicate-member")
     }
@@ -51,12 +53,16 @@ public struct JSONLimits: Hashable, Sendable {
     /// The most arrays and objects that may be open at once.
     public var depth: Int
 
+    /// The most values and member names that a text may hold; a scan takes 16 bytes of memory for each.
+    public var values: Int
+
     /// The limits for a request body: the Messages API itself refuses more than 32 MB.
     public static let request = JSONLimits(bytes: 33_554_432, depth: 512)
 
-    /// Creates limits. Neither is checked: a limit of 0 refuses every text.
-    public init(bytes: Int, depth: Int) {
+    /// Creates limits. They are not checked: a limit of 0 refuses every text.
+    public init(bytes: Int, depth: Int, values: Int = 4_194_304) {
         self.bytes = bytes
         self.depth = depth
+        self.values = values
     }
 }

@@ -1,117 +1,214 @@
 /// A strict scanner for RFC 8259 texts: one pass, no recursion, no allocation besides the tape.
 ///
-/// It validates all it reads, UTF-8 included, and is linear in the size of the text. Duplicate members are not its
-/// concern: who reads the tape decides what they mean.
-package struct JSONScanner {
-    private let bytes: UnsafeBufferPointer<UInt8>
-    private let depthLimit: Int
-    private var position = 0
+/// It validates all it reads, UTF-8 included, and is linear in the size of the text, looking for duplicate members
+/// included.
+///
+/// Memory: bytes are read only below `count`, which every loop checks; the tape and the stack grow before they are
+/// written. Nothing outlives the scan but the workspace.
+struct JSONScanner: ~Copyable {
+    let bytes: UnsafePointer<UInt8>
+    let count: Int
+    var position = 0
 
-    private init(_ bytes: UnsafeBufferPointer<UInt8>, depthLimit: Int) {
-        self.bytes = bytes
-        self.depthLimit = depthLimit
+    private let workspace: JSONWorkspace
+    private let limits: JSONLimits
+    private let refusesDuplicates: Bool
+
+    private var tape: UnsafeMutablePointer<JSONTapeEntry>
+    private var tapeCount = 0
+    private var tapeCapacity: Int
+    private var depth = 0
+    /// The container that the scanner is directly inside of; those around it are on the workspace's stack.
+    private var container = JSONWorkspace.Container(index: 0, closer: 0, mayRepeat: false, seen: 0)
+    /// Where the last thing stood that the canonical form spells otherwise.
+    private var lastVariant = -1
+
+    private init(
+        _ bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits, refusesDuplicates: Bool, workspace: JSONWorkspace
+    ) {
+        // An empty buffer may have no address; nothing is read from this one.
+        self.bytes = bytes.baseAddress ?? UnsafePointer(workspace.output)
+        self.count = bytes.count
+        self.workspace = workspace
+        self.limits = limits
+        self.refusesDuplicates = refusesDuplicates
+        self.tape = workspace.tape
+        self.tapeCapacity = min(workspace.tapeCapacity, limits.values)
     }
 
-    /// Fills `tape` with the entries of the text, replacing what it held; `open` is scratch space.
+    /// Fills the workspace's tape with the entries of the text.
     ///
-    /// - Throws: ``JSONError`` with the first offence and its position. The tape's content is then unspecified.
-    package static func scan(
-        _ bytes: UnsafeBufferPointer<UInt8>,
-        limits: JSONLimits,
-        into tape: inout [JSONTapeEntry],
-        open: inout [UInt32]
+    /// - Parameter refusesDuplicates: Whether two members of one object may not have the same decoded name.
+    /// - Throws: ``JSONError`` with the first offence and its position; a duplicate is noticed where its object ends.
+    ///   The tape's content is then unspecified.
+    static func scan(
+        _ bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits, refusesDuplicates: Bool,
+        workspace: JSONWorkspace
     ) throws(JSONError) {
-        guard bytes.count <= min(limits.bytes, Int(UInt32.max)) else { throw JSONError(.tooLarge, at: limits.bytes) }
-        tape.removeAll(keepingCapacity: true)
-        open.removeAll(keepingCapacity: true)
-        var scanner = JSONScanner(bytes, depthLimit: limits.depth)
-        try scanner.run(&tape, &open)
+        guard bytes.count <= min(limits.bytes, Int(UInt32.max) - 1) else {
+            throw JSONError(.tooLarge, at: limits.bytes)
+        }
+        var scanner = JSONScanner(
+            bytes, limits: limits, refusesDuplicates: refusesDuplicates, workspace: workspace)
+        try scanner.run()
+        workspace.tapeCount = scanner.tapeCount
     }
 
-    private mutating func run(_ tape: inout [JSONTapeEntry], _ open: inout [UInt32]) throws(JSONError) {
+    private mutating func run() throws(JSONError) {
         self.skipWhitespace()
         value: while true {
             // A value starts here.
             let start = self.position
-            guard start < self.bytes.count else { throw JSONError(.unexpectedEnd, at: start) }
+            guard start < self.count else { throw JSONError(.unexpectedEnd, at: start) }
             switch self.bytes[start] {
-            case UInt8(ascii: "{"), UInt8(ascii: "["):
-                guard open.count < self.depthLimit else { throw JSONError(.tooDeep, at: start) }
-                let isObject = self.bytes[start] == UInt8(ascii: "{")
-                open.append(UInt32(tape.count))
-                Self.append(isObject ? .object : .array, from: start, to: start, to: &tape)
-                self.position += 1
-                self.skipWhitespace()
-                guard self.position < self.bytes.count else { throw JSONError(.unexpectedEnd, at: self.position) }
-                if self.bytes[self.position] == UInt8(ascii: isObject ? "}" : "]") {
-                    self.position += 1
-                    self.close(&tape, &open)
-                } else {
-                    if isObject { try self.scanName(&tape) }
+            case UInt8(ascii: "\""): try self.string(isName: false)
+            case UInt8(ascii: "{"):
+                try self.open(.object, closer: UInt8(ascii: "}"))
+                if !self.closes() {
+                    try self.name()
                     continue value
                 }
-            case UInt8(ascii: "\""): try self.scanString(&tape)
-            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try self.scanNumber(&tape)
-            case UInt8(ascii: "t"): try self.scanLiteral("true", .true, &tape)
-            case UInt8(ascii: "f"): try self.scanLiteral("false", .false, &tape)
-            case UInt8(ascii: "n"): try self.scanLiteral("null", .null, &tape)
+                try self.close()
+            case UInt8(ascii: "["):
+                try self.open(.array, closer: UInt8(ascii: "]"))
+                if !self.closes() { continue value }
+                try self.close()
+            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try self.number()
+            case UInt8(ascii: "t"): try self.literal("true", .true)
+            case UInt8(ascii: "f"): try self.literal("false", .false)
+            case UInt8(ascii: "n"): try self.literal("null", .null)
             default: throw JSONError(.unexpectedByte, at: start)
             }
             // A value ended here.
             while true {
                 self.skipWhitespace()
-                guard let container = open.last else {
-                    guard self.position == self.bytes.count else { throw JSONError(.trailingBytes, at: self.position) }
+                guard self.depth > 0 else {
+                    guard self.position == self.count else { throw JSONError(.trailingBytes, at: self.position) }
                     return
                 }
-                guard self.position < self.bytes.count else { throw JSONError(.unexpectedEnd, at: self.position) }
-                let isObject = tape[Int(container)].kind == .object
-                switch self.bytes[self.position] {
-                case UInt8(ascii: ","):
+                guard self.position < self.count else { throw JSONError(.unexpectedEnd, at: self.position) }
+                let byte = self.bytes[self.position]
+                if byte == UInt8(ascii: ",") {
                     self.position += 1
                     self.skipWhitespace()
-                    if isObject { try self.scanName(&tape) }
+                    if self.container.closer == UInt8(ascii: "}") { try self.name() }
                     continue value
-                case UInt8(ascii: isObject ? "}" : "]"):
-                    self.position += 1
-                    self.close(&tape, &open)
-                default: throw JSONError(.unexpectedByte, at: self.position)
                 }
+                guard byte == self.container.closer else { throw JSONError(.unexpectedByte, at: self.position) }
+                try self.close()
             }
         }
     }
 
-    private func close(_ tape: inout [JSONTapeEntry], _ open: inout [UInt32]) {
-        let index = Int(open.removeLast())
-        tape[index].end = UInt32(self.position)
-        tape[index].next = UInt32(tape.count)
+    // MARK: Containers
+
+    @inline(__always)
+    private mutating func open(_ kind: JSONKind, closer: UInt8) throws(JSONError) {
+        guard self.depth < self.limits.depth else { throw JSONError(.tooDeep, at: self.position) }
+        if self.depth == self.workspace.openCapacity { self.workspace.growOpen(used: self.depth) }
+        self.workspace.open[self.depth] = self.container
+        self.depth += 1
+        self.container = JSONWorkspace.Container(
+            index: UInt32(truncatingIfNeeded: self.tapeCount), closer: closer, mayRepeat: false, seen: 0)
+        try self.append(kind, from: self.position, to: self.position, isEscaped: false, isCanonical: false)
+        self.position += 1
+        self.skipWhitespace()
     }
 
-    private static func append(_ kind: JSONKind, from start: Int, to end: Int, to tape: inout [JSONTapeEntry]) {
-        tape.append(
-            JSONTapeEntry(
-                start: UInt32(start), end: UInt32(end), next: UInt32(tape.count + 1), kind: kind, isEscaped: false))
+    /// Whether the container ends before it has any content.
+    @inline(__always)
+    private func closes() -> Bool {
+        self.position < self.count && self.bytes[self.position] == self.container.closer
+    }
+
+    @inline(__always)
+    private mutating func close() throws(JSONError) {
+        self.position += 1
+        let index = Int(self.container.index)
+        self.tape[index].end = UInt32(truncatingIfNeeded: self.position)
+        self.tape[index].next = UInt32(truncatingIfNeeded: self.tapeCount)
+        self.tape[index].isCanonical = self.lastVariant < Int(self.tape[index].start)
+        if self.container.mayRepeat { try self.refuseDuplicates(in: index) }
+        self.depth -= 1
+        self.container = self.workspace.open[self.depth]
+    }
+
+    @inline(never)
+    private func refuseDuplicates(in object: Int) throws(JSONError) {
+        let workspace = self.workspace
+        workspace.memberCount = 0
+        let end = self.tapeCount
+        var index = object + 1
+        while index < end {
+            let entry = self.tape[index]
+            var name = UnsafeBufferPointer(
+                start: self.bytes + Int(entry.start) + 1, count: Int(entry.end - entry.start) - 2)
+            if entry.isEscaped { name = workspace.decoded(name) }
+            // An empty decoded name may have no address; no byte of it is read.
+            let bytes = name.baseAddress ?? self.bytes
+            workspace.push(JSONMember(bytes: bytes, length: name.count, readable: name.count, index: index))
+            index = Int(self.tape[index + 1].next)
+        }
+        let members = UnsafeMutableBufferPointer(start: workspace.members, count: workspace.memberCount)
+        JSONMember.sort(members)
+        if let repeated = JSONMember.repeated(in: members) {
+            throw JSONError(.duplicateMember, at: Int(self.tape[repeated].start))
+        }
+        workspace.memberCount = 0
+    }
+
+    // MARK: Tokens
+
+    @inline(__always)
+    private mutating func append(
+        _ kind: JSONKind, from start: Int, to end: Int, isEscaped: Bool, isCanonical: Bool
+    ) throws(JSONError) {
+        if self.tapeCount == self.tapeCapacity { try self.growTape() }
+        self.tape[self.tapeCount] = JSONTapeEntry(
+            start: UInt32(truncatingIfNeeded: start), end: UInt32(truncatingIfNeeded: end),
+            next: UInt32(truncatingIfNeeded: self.tapeCount + 1), kind: kind, isEscaped: isEscaped,
+            isCanonical: isCanonical)
+        self.tapeCount += 1
+    }
+
+    @inline(never)
+    private mutating func growTape() throws(JSONError) {
+        guard self.tapeCount < self.limits.values else { throw JSONError(.tooManyValues, at: self.position) }
+        self.workspace.growTape(used: self.tapeCount)
+        self.tape = self.workspace.tape
+        self.tapeCapacity = min(self.workspace.tapeCapacity, self.limits.values)
     }
 
     @inline(__always)
     private mutating func skipWhitespace() {
-        while self.position < self.bytes.count {
+        guard self.position < self.count, self.bytes[self.position] <= 0x20 else { return }
+        self.skipSomeWhitespace()
+    }
+
+    @inline(never)
+    private mutating func skipSomeWhitespace() {
+        let start = self.position
+        while self.position < self.count {
             switch self.bytes[self.position] {
             case 0x20, 0x0A, 0x0D, 0x09: self.position += 1
-            default: return
+            default:
+                if self.position > start { self.lastVariant = start }
+                return
             }
         }
+        self.lastVariant = start
     }
 
     /// Scans a member's name and its colon, and stops at the member's value.
-    private mutating func scanName(_ tape: inout [JSONTapeEntry]) throws(JSONError) {
-        guard self.position < self.bytes.count else { throw JSONError(.unexpectedEnd, at: self.position) }
+    @inline(__always)
+    private mutating func name() throws(JSONError) {
+        guard self.position < self.count else { throw JSONError(.unexpectedEnd, at: self.position) }
         guard self.bytes[self.position] == UInt8(ascii: "\"") else {
             throw JSONError(.unexpectedByte, at: self.position)
         }
-        try self.scanString(&tape)
+        try self.string(isName: true)
         self.skipWhitespace()
-        guard self.position < self.bytes.count else { throw JSONError(.unexpectedEnd, at: self.position) }
+        guard self.position < self.count else { throw JSONError(.unexpectedEnd, at: self.position) }
         guard self.bytes[self.position] == UInt8(ascii: ":") else {
             throw JSONError(.unexpectedByte, at: self.position)
         }
@@ -119,111 +216,77 @@ package struct JSONScanner {
         self.skipWhitespace()
     }
 
-    private mutating func scanLiteral(
-        _ literal: StaticString, _ kind: JSONKind, _ tape: inout [JSONTapeEntry]
-    ) throws(JSONError) {
+    @inline(__always)
+    private mutating func string(isName: Bool) throws(JSONError) {
+        let start = self.position
+        var isEscaped = false
+        var isCanonical = true
+        let end = try self.endOfString(&isEscaped, &isCanonical)
+        if !isCanonical { self.lastVariant = start }
+        self.position = end
+        if isName, self.refusesDuplicates { self.noteName(from: start + 1, to: end - 1, isEscaped: isEscaped) }
+        try self.append(.string, from: start, to: end, isEscaped: isEscaped, isCanonical: isCanonical)
+    }
+
+    /// Sets the name's bit among those that the object has seen. A set bit, or an escape, makes the object one to look
+    /// at when it ends: most never are.
+    @inline(__always)
+    private mutating func noteName(from start: Int, to end: Int, isEscaped: Bool) {
+        guard !isEscaped, end >= 8 else {
+            self.container.mayRepeat = true
+            return
+        }
+        let length = UInt64(truncatingIfNeeded: end &- start)
+        // The name's last eight bytes, or all of it where it is shorter: what stands before it is shifted out.
+        var word = UnsafeRawPointer(self.bytes + (end &- 8)).loadUnaligned(as: UInt64.self).littleEndian
+        if length < 8 { word = length == 0 ? 0 : word >> (64 &- 8 &* length) }
+        let bit: UInt64 = 1 << (((word ^ length) &* 0x9E37_79B9_7F4A_7C15) >> 58)
+        if self.container.seen & bit != 0 { self.container.mayRepeat = true }
+        self.container.seen |= bit
+    }
+
+    private mutating func literal(_ literal: StaticString, _ kind: JSONKind) throws(JSONError) {
         let start = self.position
         for index in 0..<literal.utf8CodeUnitCount {
-            guard start + index < self.bytes.count else { throw JSONError(.unexpectedEnd, at: self.bytes.count) }
+            guard start + index < self.count else { throw JSONError(.unexpectedEnd, at: self.count) }
             guard self.bytes[start + index] == literal.utf8Start[index] else {
                 throw JSONError(.unexpectedByte, at: start + index)
             }
         }
         self.position = start + literal.utf8CodeUnitCount
-        Self.append(kind, from: start, to: self.position, to: &tape)
+        try self.append(kind, from: start, to: self.position, isEscaped: false, isCanonical: true)
     }
 
-    private mutating func scanNumber(_ tape: inout [JSONTapeEntry]) throws(JSONError) {
+    private mutating func number() throws(JSONError) {
         let start = self.position
         var at = start
-        func digits(_ from: Int) -> Int {
-            var at = from
-            while at < self.bytes.count, self.bytes[at] &- UInt8(ascii: "0") < 10 { at += 1 }
-            return at
-        }
         if self.bytes[at] == UInt8(ascii: "-") { at += 1 }
         let integer = at
-        at = digits(integer)
+        at = self.endOfDigits(integer)
         guard at > integer, self.bytes[integer] != UInt8(ascii: "0") || at == integer + 1 else {
-            throw JSONError(at == self.bytes.count && at == integer ? .unexpectedEnd : .invalidNumber, at: at)
+            throw JSONError(at == self.count && at == integer ? .unexpectedEnd : .invalidNumber, at: at)
         }
-        if at < self.bytes.count, self.bytes[at] == UInt8(ascii: ".") {
+        if at < self.count, self.bytes[at] == UInt8(ascii: ".") {
             let fraction = at + 1
-            at = digits(fraction)
+            at = self.endOfDigits(fraction)
             guard at > fraction else { throw JSONError(.invalidNumber, at: at) }
         }
-        if at < self.bytes.count, self.bytes[at] | 0x20 == UInt8(ascii: "e") {
+        if at < self.count, self.bytes[at] | 0x20 == UInt8(ascii: "e") {
             at += 1
-            if at < self.bytes.count, self.bytes[at] == UInt8(ascii: "+") || self.bytes[at] == UInt8(ascii: "-") {
-                at += 1
-            }
+            if at < self.count, self.bytes[at] == UInt8(ascii: "+") || self.bytes[at] == UInt8(ascii: "-") { at += 1 }
             let exponent = at
-            at = digits(exponent)
+            at = self.endOfDigits(exponent)
             guard at > exponent else { throw JSONError(.invalidNumber, at: at) }
         }
         self.position = at
-        Self.append(.number, from: start, to: at, to: &tape)
+        try self.append(.number, from: start, to: at, isEscaped: false, isCanonical: true)
     }
 
-    private mutating func scanString(_ tape: inout [JSONTapeEntry]) throws(JSONError) {
-        let start = self.position
-        var at = start + 1
-        var isEscaped = false
-        scan: while true {
-            guard at < self.bytes.count else { throw JSONError(.unexpectedEnd, at: at) }
-            let byte = self.bytes[at]
-            switch byte {
-            case UInt8(ascii: "\""): break scan
-            case UInt8(ascii: "\\"):
-                isEscaped = true
-                at = try self.endOfEscape(at)
-            case 0x00..<0x20: throw JSONError(.controlCharacter, at: at)
-            case 0x20..<0x80: at += 1
-            default: at = try self.endOfScalar(at)
-            }
-        }
-        self.position = at + 1
-        Self.append(.string, from: start, to: self.position, to: &tape)
-        tape[tape.count - 1].isEscaped = isEscaped
-    }
-
-    private func endOfEscape(_ backslash: Int) throws(JSONError) -> Int {
-        guard backslash + 1 < self.bytes.count else { throw JSONError(.unexpectedEnd, at: self.bytes.count) }
-        switch self.bytes[backslash + 1] {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
-            UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
-            return backslash + 2
-        case UInt8(ascii: "u"):
-            for index in backslash + 2..<backslash + 6 {
-                guard index < self.bytes.count else { throw JSONError(.unexpectedEnd, at: self.bytes.count) }
-                guard self.bytes[index].hexDigitValue != nil else { throw JSONError(.invalidEscape, at: index) }
-            }
-            return backslash + 6
-        default: throw JSONError(.invalidEscape, at: backslash + 1)
-        }
-    }
-
-    /// The end of the multi-byte scalar at `start`, by the table of RFC 3629 §4.
-    private func endOfScalar(_ start: Int) throws(JSONError) -> Int {
-        let lead = self.bytes[start]
-        let (length, second): (Int, ClosedRange<UInt8>)
-        switch lead {
-        case 0xC2...0xDF: (length, second) = (2, 0x80...0xBF)
-        case 0xE0: (length, second) = (3, 0xA0...0xBF)
-        case 0xED: (length, second) = (3, 0x80...0x9F)
-        case 0xE1...0xEF: (length, second) = (3, 0x80...0xBF)
-        case 0xF0: (length, second) = (4, 0x90...0xBF)
-        case 0xF1...0xF3: (length, second) = (4, 0x80...0xBF)
-        case 0xF4: (length, second) = (4, 0x80...0x8F)
-        default: throw JSONError(.invalidUTF8, at: start)
-        }
-        for index in 1..<length {
-            guard start + index < self.bytes.count else { throw JSONError(.unexpectedEnd, at: self.bytes.count) }
-            guard (index == 1 ? second : 0x80...0xBF).contains(self.bytes[start + index]) else {
-                throw JSONError(.invalidUTF8, at: start + index)
-            }
-        }
-        return start + length
+    @inline(__always)
+    private func endOfDigits(_ start: Int) -> Int {
+        var at = start
+        while at < self.count, self.bytes[at] &- UInt8(ascii: "0") < 10 { at += 1 }
+        return at
     }
 }
 

@@ -3,39 +3,58 @@ package enum JSONString {
     /// The content of a scanned string as UTF-8. A lone surrogate becomes its three generalised UTF-8 bytes
     /// (WTF-8), so that two different contents never become one.
     package static func unescaped(_ content: ArraySlice<UInt8>) -> [UInt8] {
-        var result: [UInt8] = []
-        result.reserveCapacity(content.count)
-        var at = content.startIndex
-        while at < content.endIndex {
+        content.withUnsafeBufferPointer { content in
+            [UInt8](unsafeUninitializedCapacity: content.count) { output, count in
+                count = Self.unescape(content, into: output)
+            }
+        }
+    }
+
+    /// Writes the content of a scanned string to `output`, which is at least as large, and returns its size.
+    static func unescape(_ content: UnsafeBufferPointer<UInt8>, into output: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        var at = 0
+        var count = 0
+        while at < content.count {
             guard content[at] == UInt8(ascii: "\\") else {
-                result.append(content[at])
+                output[count] = content[at]
+                count += 1
                 at += 1
                 continue
             }
-            switch content[at + 1] {
-            case UInt8(ascii: "b"): result.append(0x08)
-            case UInt8(ascii: "f"): result.append(0x0C)
-            case UInt8(ascii: "n"): result.append(0x0A)
-            case UInt8(ascii: "r"): result.append(0x0D)
-            case UInt8(ascii: "t"): result.append(0x09)
-            case UInt8(ascii: "u"):
-                var scalar = UInt32(Self.codeUnit(content, at + 2))
-                at += 4
-                if scalar & 0xFC00 == 0xD800, at + 3 < content.endIndex, content[at + 2] == UInt8(ascii: "\\"),
-                    content[at + 3] == UInt8(ascii: "u")
-                {
-                    let low = UInt32(Self.codeUnit(content, at + 4))
-                    if low & 0xFC00 == 0xDC00 {
-                        scalar = 0x10000 + (scalar & 0x3FF) << 10 + (low & 0x3FF)
-                        at += 6
-                    }
-                }
-                Self.append(scalar, to: &result)
-            case let literal: result.append(literal)
+            let (scalar, length) = Self.escape(at: at, in: content)
+            Self.encode(scalar) { byte in
+                output[count] = byte
+                count += 1
             }
-            at += 2
+            at += length
         }
-        return result
+        return count
+    }
+
+    /// The scalar, or lone surrogate, that the escape at `at` stands for, and how many bytes it takes: a pair of
+    /// surrogates is one escape.
+    ///
+    /// The scanner has seen the string, so that every escape in it is whole; were it not, what is missing would read
+    /// as zero.
+    static func escape(at: Int, in content: UnsafeBufferPointer<UInt8>) -> (scalar: UInt32, length: Int) {
+        guard at + 1 < content.count else { return (0, 1) }
+        switch content[at + 1] {
+        case UInt8(ascii: "b"): return (0x08, 2)
+        case UInt8(ascii: "f"): return (0x0C, 2)
+        case UInt8(ascii: "n"): return (0x0A, 2)
+        case UInt8(ascii: "r"): return (0x0D, 2)
+        case UInt8(ascii: "t"): return (0x09, 2)
+        case UInt8(ascii: "u"):
+            let unit = Self.codeUnit(content, at + 2)
+            if unit & 0xFC00 == 0xD800, at + 7 < content.count, content[at + 6] == UInt8(ascii: "\\"),
+                content[at + 7] == UInt8(ascii: "u")
+            {
+                let low = Self.codeUnit(content, at + 8)
+                if low & 0xFC00 == 0xDC00 { return (0x10000 + (unit & 0x3FF) << 10 + (low & 0x3FF), 12) }
+            }
+            return (unit, 6)
+        case let literal: return (UInt32(literal), 2)
+        }
     }
 
     /// Appends `text` to `output` as a JSON string with its quotes, escaping only what RFC 8259 §7 requires.
@@ -68,25 +87,31 @@ package enum JSONString {
     /// The lower-case hexadecimal digits in ASCII.
     package static let hexDigits = Array("0123456789abcdef".utf8)
 
-    private static func codeUnit(_ content: ArraySlice<UInt8>, _ at: Int) -> UInt16 {
-        content[at..<at + 4].reduce(0) { $0 << 4 | UInt16($1.hexDigitValue ?? 0) }
+    private static func codeUnit(_ content: UnsafeBufferPointer<UInt8>, _ at: Int) -> UInt32 {
+        var unit: UInt32 = 0
+        for index in at..<at + 4 {
+            unit = unit << 4 | UInt32(index < content.count ? content[index].hexDigitValue ?? 0 : 0)
+        }
+        return unit
     }
 
-    private static func append(_ scalar: UInt32, to result: inout [UInt8]) {
+    /// Emits the generalised UTF-8 bytes of a scalar or surrogate.
+    @inline(__always)
+    static func encode(_ scalar: UInt32, emit: (UInt8) -> Void) {
         switch scalar {
-        case 0..<0x80: result.append(UInt8(scalar))
+        case 0..<0x80: emit(UInt8(scalar))
         case 0x80..<0x800:
-            result.append(UInt8(0xC0 | scalar >> 6))
-            result.append(UInt8(0x80 | scalar & 0x3F))
+            emit(UInt8(0xC0 | scalar >> 6))
+            emit(UInt8(0x80 | scalar & 0x3F))
         case 0x800..<0x10000:
-            result.append(UInt8(0xE0 | scalar >> 12))
-            result.append(UInt8(0x80 | scalar >> 6 & 0x3F))
-            result.append(UInt8(0x80 | scalar & 0x3F))
+            emit(UInt8(0xE0 | scalar >> 12))
+            emit(UInt8(0x80 | scalar >> 6 & 0x3F))
+            emit(UInt8(0x80 | scalar & 0x3F))
         default:
-            result.append(UInt8(0xF0 | scalar >> 18))
-            result.append(UInt8(0x80 | scalar >> 12 & 0x3F))
-            result.append(UInt8(0x80 | scalar >> 6 & 0x3F))
-            result.append(UInt8(0x80 | scalar & 0x3F))
+            emit(UInt8(truncatingIfNeeded: 0xF0 | scalar >> 18))
+            emit(UInt8(0x80 | scalar >> 12 & 0x3F))
+            emit(UInt8(0x80 | scalar >> 6 & 0x3F))
+            emit(UInt8(0x80 | scalar & 0x3F))
         }
     }
 }

@@ -19,6 +19,14 @@ public struct RequestKey: Hashable, Sendable, CustomStringConvertible {
         (self.word0, self.word1, self.word2, self.word3) = words
     }
 
+    /// Creates a key from the 32 bytes of a digest.
+    init(_ digest: UnsafeRawBufferPointer) {
+        self.word0 = digest.loadUnaligned(fromByteOffset: 0, as: UInt64.self)
+        self.word1 = digest.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+        self.word2 = digest.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+        self.word3 = digest.loadUnaligned(fromByteOffset: 24, as: UInt64.self)
+    }
+
     /// Creates a key from 64 hexadecimal digits of either case; nil for anything else.
     public init?(hex: some StringProtocol) {
         let digits = hex.utf8.compactMap(\.hexDigitValue)

@@ -1,0 +1,129 @@
+extension JSONScanner {
+    /// The end of the string that starts at ``position``, one past its closing quote.
+    ///
+    /// Plain text is passed over sixteen bytes at a time; escapes and what is not ASCII are looked at one by one.
+    ///
+    /// - Parameters:
+    ///   - isEscaped: Set where the string holds a backslash.
+    ///   - isCanonical: Cleared where it holds an escape that the canonical form spells otherwise.
+    @inline(__always)
+    func endOfString(_ isEscaped: inout Bool, _ isCanonical: inout Bool) throws(JSONError) -> Int {
+        var at = self.position + 1
+        while true {
+            at = self.endOfPlain(at)
+            guard at < self.count else { throw JSONError(.unexpectedEnd, at: self.count) }
+            let byte = self.bytes[at]
+            if byte == UInt8(ascii: "\"") { return at + 1 }
+            if byte == UInt8(ascii: "\\") {
+                isEscaped = true
+                at = try self.endOfEscape(at, &isCanonical)
+            } else if byte >= 0x80 {
+                at = try self.endOfNonASCII(at)
+            } else {
+                throw JSONError(.controlCharacter, at: at)
+            }
+        }
+    }
+
+    /// The first byte from `start` on that is a quote, a backslash, a control character or not ASCII; or the end of
+    /// the text.
+    @inline(__always)
+    private func endOfPlain(_ start: Int) -> Int {
+        var at = start
+        while at &+ 16 <= self.count {
+            let words = Self.special(UnsafeRawPointer(self.bytes + at).loadUnaligned(as: SIMD16<Int8>.self))
+            if words.x | words.y != 0 { return at &+ Self.firstByte(words) }
+            at &+= 16
+            while at &+ 64 <= self.count {
+                let text = UnsafeRawPointer(self.bytes + at)
+                let one = Self.special(text.loadUnaligned(as: SIMD16<Int8>.self))
+                let two = Self.special(text.loadUnaligned(fromByteOffset: 16, as: SIMD16<Int8>.self))
+                let three = Self.special(text.loadUnaligned(fromByteOffset: 32, as: SIMD16<Int8>.self))
+                let four = Self.special(text.loadUnaligned(fromByteOffset: 48, as: SIMD16<Int8>.self))
+                let any = one | two | three | four
+                if any.x | any.y != 0 {
+                    if one.x | one.y != 0 { return at &+ Self.firstByte(one) }
+                    if two.x | two.y != 0 { return at &+ 16 &+ Self.firstByte(two) }
+                    if three.x | three.y != 0 { return at &+ 32 &+ Self.firstByte(three) }
+                    return at &+ 48 &+ Self.firstByte(four)
+                }
+                at &+= 64
+            }
+        }
+        while at < self.count {
+            let byte = self.bytes[at]
+            if byte < 0x20 || byte >= 0x80 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return at }
+            at &+= 1
+        }
+        return at
+    }
+
+    /// A byte of ones for each byte that is special. As signed numbers, control characters and all that is not ASCII
+    /// are the ones below the space.
+    @inline(__always)
+    private static func special(_ bytes: SIMD16<Int8>) -> SIMD2<UInt64> {
+        let mask = (bytes .< 0x20) .| (bytes .== 0x22) .| (bytes .== 0x5C)
+        return unsafeBitCast(mask, to: SIMD2<UInt64>.self)
+    }
+
+    /// The index of the first byte of ones, of which there is at least one.
+    @inline(__always)
+    private static func firstByte(_ words: SIMD2<UInt64>) -> Int {
+        words.x != 0
+            ? words.x.littleEndian.trailingZeroBitCount >> 3 : 8 &+ words.y.littleEndian.trailingZeroBitCount >> 3
+    }
+
+    private func endOfEscape(_ backslash: Int, _ isCanonical: inout Bool) throws(JSONError) -> Int {
+        guard backslash + 1 < self.count else { throw JSONError(.unexpectedEnd, at: self.count) }
+        switch self.bytes[backslash + 1] {
+        case UInt8(ascii: "n"), UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "t"), UInt8(ascii: "r"),
+            UInt8(ascii: "b"), UInt8(ascii: "f"):
+            return backslash + 2
+        case UInt8(ascii: "/"):
+            isCanonical = false
+            return backslash + 2
+        case UInt8(ascii: "u"):
+            // Most of these have a shorter spelling; the few that do not are spelt again all the same.
+            isCanonical = false
+            for index in backslash + 2..<backslash + 6 {
+                guard index < self.count else { throw JSONError(.unexpectedEnd, at: self.count) }
+                guard self.bytes[index].hexDigitValue != nil else { throw JSONError(.invalidEscape, at: index) }
+            }
+            return backslash + 6
+        default: throw JSONError(.invalidEscape, at: backslash + 1)
+        }
+    }
+
+    /// The end of the run of multi-byte scalars at `start`, by the table of RFC 3629 §4.
+    private func endOfNonASCII(_ start: Int) throws(JSONError) -> Int {
+        var at = start
+        while at < self.count, self.bytes[at] >= 0x80 { at = try self.endOfScalar(at) }
+        return at
+    }
+
+    @inline(__always)
+    private func endOfScalar(_ start: Int) throws(JSONError) -> Int {
+        let lead = self.bytes[start]
+        let length: Int
+        // The second byte's least value, and how many more it may have.
+        let (least, span): (UInt8, UInt8)
+        switch lead {
+        case 0xC2...0xDF: (length, least, span) = (2, 0x80, 0x3F)
+        case 0xE0: (length, least, span) = (3, 0xA0, 0x1F)
+        case 0xED: (length, least, span) = (3, 0x80, 0x1F)
+        case 0xE1...0xEF: (length, least, span) = (3, 0x80, 0x3F)
+        case 0xF0: (length, least, span) = (4, 0x90, 0x2F)
+        case 0xF1...0xF3: (length, least, span) = (4, 0x80, 0x3F)
+        case 0xF4: (length, least, span) = (4, 0x80, 0x0F)
+        default: throw JSONError(.invalidUTF8, at: start)
+        }
+        for index in 1..<length {
+            guard start + index < self.count else { throw JSONError(.unexpectedEnd, at: self.count) }
+            let byte = self.bytes[start + index]
+            guard index == 1 ? byte &- least <= span : byte & 0xC0 == 0x80 else {
+                throw JSONError(.invalidUTF8, at: start + index)
+            }
+        }
+        return start + length
+    }
+}

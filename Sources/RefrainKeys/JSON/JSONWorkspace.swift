@@ -1,0 +1,159 @@
+/// The memory that a scan and a walk over its result need, kept and used again.
+///
+/// `@unchecked Sendable`: it has one user at a time. ``Pool/take()`` hands it out and ``Pool/give(_:)`` takes it back,
+/// both under a lock, and between the two only the taker reaches it. Every pointer is allocated here, freed here, and as long as
+/// its capacity says; all of them hold trivial types.
+package final class JSONWorkspace: @unchecked Sendable {
+    /// An array or object that the scanner is inside of.
+    struct Container {
+        /// Its index on the tape; or, in a walk, the index after it.
+        var index: UInt32
+        /// The byte that closes it.
+        var closer: UInt8
+        /// Whether two of its members so far may have one name.
+        var mayRepeat: Bool
+        /// A bit for each member name so far, by a small hash of it.
+        var seen: UInt64
+    }
+
+    /// The values of the text, ``tapeCount`` of them.
+    private(set) var tape: UnsafeMutablePointer<JSONTapeEntry>
+    private(set) var tapeCapacity: Int
+    var tapeCount = 0
+
+    /// A stack of containers.
+    private(set) var open: UnsafeMutablePointer<Container>
+    private(set) var openCapacity: Int
+
+    /// A stack of members, ``memberCount`` of them: those of the objects that a walk is inside of.
+    private(set) var members: UnsafeMutablePointer<JSONMember>
+    private(set) var memberCapacity: Int
+    var memberCount = 0
+
+    /// Blocks that hold the decoded forms of strings with escapes; a block never moves.
+    private var blocks: [UnsafeMutableBufferPointer<UInt8>] = []
+    private var blockUsed = 0
+
+    /// Where canonical text collects before it is hashed.
+    let output: UnsafeMutablePointer<UInt8>
+    /// The size of ``output``.
+    static let outputCapacity = 8192
+
+    init() {
+        self.tapeCapacity = 256
+        self.tape = .allocate(capacity: self.tapeCapacity)
+        self.openCapacity = 32
+        self.open = .allocate(capacity: self.openCapacity)
+        self.memberCapacity = 64
+        self.members = .allocate(capacity: self.memberCapacity)
+        self.output = .allocate(capacity: Self.outputCapacity)
+    }
+
+    deinit {
+        self.tape.deallocate()
+        self.open.deallocate()
+        self.members.deallocate()
+        for block in self.blocks { block.deallocate() }
+        self.output.deallocate()
+    }
+
+    /// Forgets what it held.
+    func reset() {
+        self.tapeCount = 0
+        self.memberCount = 0
+        if !self.blocks.isEmpty {
+            for block in self.blocks { block.deallocate() }
+            self.blocks.removeAll()
+            self.blockUsed = 0
+        }
+    }
+
+    /// About how many bytes it keeps.
+    private var retainedBytes: Int {
+        self.tapeCapacity * MemoryLayout<JSONTapeEntry>.stride + self.memberCapacity * MemoryLayout<JSONMember>.stride
+            + self.openCapacity * MemoryLayout<Container>.stride + Self.outputCapacity
+    }
+
+    /// Doubles the tape, of which `used` entries hold something.
+    @inline(never)
+    func growTape(used: Int) {
+        let capacity = self.tapeCapacity * 2
+        self.tape = Self.moved(self.tape, used: used, to: capacity)
+        self.tapeCapacity = capacity
+    }
+
+    /// Doubles the stack of containers, of which `used` hold something.
+    @inline(never)
+    func growOpen(used: Int) {
+        let capacity = self.openCapacity * 2
+        self.open = Self.moved(self.open, used: used, to: capacity)
+        self.openCapacity = capacity
+    }
+
+    /// Pushes a member. Pointers into ``members`` are invalid afterwards.
+    @inline(__always)
+    func push(_ member: JSONMember) {
+        if self.memberCount == self.memberCapacity { self.growMembers() }
+        self.members[self.memberCount] = member
+        self.memberCount += 1
+    }
+
+    @inline(never)
+    private func growMembers() {
+        let capacity = self.memberCapacity * 2
+        self.members = Self.moved(self.members, used: self.memberCount, to: capacity)
+        self.memberCapacity = capacity
+    }
+
+    private static func moved<Element: BitwiseCopyable>(
+        _ elements: UnsafeMutablePointer<Element>, used: Int, to capacity: Int
+    ) -> UnsafeMutablePointer<Element> {
+        let result = UnsafeMutablePointer<Element>.allocate(capacity: capacity)
+        result.update(from: elements, count: used)
+        elements.deallocate()
+        return result
+    }
+
+    /// The decoded content of a string with escapes; it stays where it is until ``reset()``.
+    ///
+    /// - Parameter content: The scanned string between its quotes.
+    @inline(never)
+    func decoded(_ content: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+        if self.blocks.last.map({ $0.count - self.blockUsed < content.count }) ?? true {
+            self.blocks.append(.allocate(capacity: max(content.count, 16_384)))
+            self.blockUsed = 0
+        }
+        let output = self.blocks[self.blocks.count - 1][self.blockUsed...]
+        let count = JSONString.unescape(content, into: UnsafeMutableBufferPointer(rebasing: output))
+        self.blockUsed += count
+        return UnsafeBufferPointer(rebasing: output.prefix(count))
+    }
+}
+
+extension JSONWorkspace {
+    /// The workspaces that nobody is using.
+    enum Pool {
+        /// How many are kept; more may be in use.
+        static let limit = 16
+        /// The largest that is kept, in bytes.
+        static let byteLimit = 4 << 20
+
+        private static let idle: Locked<[JSONWorkspace]> = {
+            var workspaces: [JSONWorkspace] = []
+            workspaces.reserveCapacity(Self.limit)
+            return Locked(workspaces)
+        }()
+
+        /// A workspace that nobody else has.
+        static func take() -> JSONWorkspace {
+            Self.idle.withLock { $0.popLast() } ?? JSONWorkspace()
+        }
+
+        /// Takes back a workspace that the caller no longer touches.
+        static func give(_ workspace: JSONWorkspace) {
+            workspace.reset()
+            guard workspace.retainedBytes <= Self.byteLimit else { return }
+            Self.idle.withLock { if $0.count < Self.limit { $0.append(workspace) } }
+        }
+    }
+}
