@@ -72,7 +72,7 @@ public struct GenerationRecord: Hashable, Sendable {
         self.apply(purge, newEpoch: newEpoch, maximumFields: Self.maximumFields)
     }
 
-    mutating func apply(_ purge: Purge, newEpoch: UInt64, maximumFields: Int) {
+    package mutating func apply(_ purge: Purge, newEpoch: UInt64, maximumFields: Int) {
         let (clock, overflow) = self.clock.addingReportingOverflow(1)
         guard !overflow else {
             self.begin(epoch: newEpoch, clock: 0)

@@ -5,7 +5,7 @@ import RefrainKeys
 #endif
 
 /// How many bytes of memory things take on the heap, the allocator's own overhead included.
-enum HeapCost {
+package enum HeapCost {
     /// What the allocator takes to give out `bytes`.
     ///
     /// glibc: a word of bookkeeping, rounded up to 16 bytes, at least 32; from 128 KiB on a mapping of whole pages (its
@@ -35,7 +35,7 @@ enum HeapCost {
     ///
     /// An array or string that several envelopes share is charged to each: which of them will be the last to go is not
     /// known. An array is charged its capacity, so whoever builds an envelope should give it arrays without slack.
-    static func envelope(_ envelope: Envelope) -> Int {
+    package static func envelope(_ envelope: Envelope) -> Int {
         let details = envelope.details
         var bytes = Self.envelopeInstance
         bytes += self.array(capacity: envelope.body.capacity, stride: 1)
@@ -50,7 +50,7 @@ enum HeapCost {
     }
 
     /// What the object itself takes: a header of 16 bytes and its stored properties, laid out as this tuple is.
-    static let envelopeInstance = Self.block(
+    package static let envelopeInstance = Self.block(
         16
             + MemoryLayout<
                 (

@@ -1,0 +1,215 @@
+import RefrainCore
+import RefrainKeys
+import RefrainTesting
+import Testing
+
+@Suite struct GenerationRecordTests {
+    private let labels = [Label.tag("a"), .model("m")]
+
+    private func admits(
+        _ record: GenerationRecord, epoch: UInt64 = 1, clock: UInt64, labels: [Label]? = nil, created: Int64 = 100
+    ) -> Bool {
+        record.admits(
+            stamp: GenerationStamp(epoch: epoch, clock: clock), labels: labels ?? self.labels,
+            created: Timestamp(milliseconds: created))
+    }
+
+    @Test func admitsWhatNoPurgeNames() {
+        var record = GenerationRecord(epoch: 1)
+        #expect(record.stamp == GenerationStamp(epoch: 1, clock: 0))
+        #expect(self.admits(record, clock: 0))
+        record.apply(.label(.tag("b")), newEpoch: 9)
+        #expect(record.stamp == GenerationStamp(epoch: 1, clock: 1))
+        #expect(self.admits(record, clock: 0))
+        #expect(self.admits(record, clock: 0, labels: []))
+    }
+
+    @Test func aLabelsPurgeEndsWhatWasAskedForBefore() {
+        var record = GenerationRecord(epoch: 1, clock: 5)
+        record.apply(.label(.model("m")), newEpoch: 9)
+        #expect(!self.admits(record, clock: 5))
+        #expect(self.admits(record, clock: 6))
+        #expect(self.admits(record, clock: 5, labels: [.tag("m")]))
+        record.apply(.label(.tag("a")), newEpoch: 9)
+        #expect(!self.admits(record, clock: 6))
+        #expect(self.admits(record, clock: 7))
+    }
+
+    @Test func aMomentsPurgeEndsWhatWasCreatedUntilThen() {
+        var record = GenerationRecord(epoch: 1)
+        record.apply(.before(Timestamp(milliseconds: 100)), newEpoch: 9)
+        #expect(record.clock == 1)
+        for clock: UInt64 in [0, 1] {
+            #expect(!self.admits(record, clock: clock, created: 99))
+            #expect(!self.admits(record, clock: clock, created: 100))
+            #expect(self.admits(record, clock: clock, created: 101))
+        }
+        record.apply(.before(Timestamp(milliseconds: 50)), newEpoch: 9)
+        #expect(!self.admits(record, clock: 2, created: 100), "an earlier moment takes nothing back")
+    }
+
+    @Test func aPurgeOfAllTakesANewEpoch() {
+        var record = GenerationRecord(epoch: 1, clock: 3, fields: [.tag("a"): 2])
+        record.apply(.all, newEpoch: 9)
+        #expect(record == GenerationRecord(epoch: 9, clock: 4))
+        #expect(!self.admits(record, clock: 3))
+        #expect(!self.admits(record, clock: 4))
+        #expect(self.admits(record, epoch: 9, clock: 4))
+        record.apply(.all, newEpoch: 9)
+        #expect(record.epoch != 9, "the same epoch twice is not a new one")
+    }
+
+    @Test func aStampAheadOfTheRecordIsNotVouchedFor() {
+        let record = GenerationRecord(epoch: 1, clock: 3)
+        #expect(self.admits(record, clock: 3))
+        #expect(!self.admits(record, clock: 4))
+    }
+
+    @Test func theClockDoesNotWrap() {
+        var record = GenerationRecord(epoch: 1, clock: .max)
+        record.apply(.label(.tag("z")), newEpoch: 9)
+        #expect(record == GenerationRecord(epoch: 9))
+    }
+
+    @Test func aRecordRaisesItsClockToItsFields() {
+        #expect(GenerationRecord(epoch: 1, clock: 1, fields: [.tag("a"): 7]).clock == 7)
+        #expect(GenerationRecord(epoch: 1, clock: 1, floor: 8).clock == 8)
+    }
+
+    @Test func theOldestLabelsAreFoldedIntoAFloor() {
+        var record = GenerationRecord(epoch: 1)
+        for number in 1...8 { record.apply(.label(.tag("\(number)")), newEpoch: 9, maximumFields: 8) }
+        #expect(record.fields.count == 8)
+        #expect(self.admits(record, clock: 0))
+        record.apply(.label(.tag("9")), newEpoch: 9, maximumFields: 8)
+        // The last six purges, 4 to 9, are still known by their labels.
+        #expect(record.fields.count == 6)
+        #expect(record.floor == 3)
+        #expect(!self.admits(record, clock: 2), "missed, although its labels were never purged")
+        #expect(self.admits(record, clock: 3))
+        #expect(!self.admits(record, clock: 3, labels: [.tag("4")]))
+    }
+
+    /// Folding, merging and anything else may refuse more than a record without bounds would, and never less.
+    @Test(arguments: [UInt64(1), 2, 3])
+    func neverAdmitsWhatWasPurged(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var record = GenerationRecord(epoch: 1)
+        var entries: [(stamp: GenerationStamp, labels: [Label], created: Timestamp, purged: Bool)] = []
+        for step in 1...1_000 {
+            let labels = (0..<Int.random(in: 0...3, using: &random)).map { _ in
+                Label.tag("\(Int.random(in: 0..<20, using: &random))")
+            }
+            let created = Timestamp(milliseconds: Int64(step))
+            switch Int.random(in: 0..<100, using: &random) {
+            case 0..<70:
+                entries.append((record.stamp, labels, created, false))
+            case 70..<97:
+                let label = Label.tag("\(Int.random(in: 0..<20, using: &random))")
+                record.apply(.label(label), newEpoch: random.next(), maximumFields: 12)
+                for index in entries.indices where entries[index].labels.contains(label) {
+                    entries[index].purged = true
+                }
+            case 97, 98:
+                let moment = Timestamp(milliseconds: Int64.random(in: 0...Int64(step), using: &random))
+                record.apply(.before(moment), newEpoch: random.next())
+                for index in entries.indices where entries[index].created <= moment { entries[index].purged = true }
+            default:
+                record.apply(.all, newEpoch: random.next())
+                for index in entries.indices { entries[index].purged = true }
+            }
+            if step % 100 == 0 {
+                for entry in entries where entry.purged {
+                    #expect(!record.admits(stamp: entry.stamp, labels: entry.labels, created: entry.created))
+                }
+                #expect(record.admits(stamp: record.stamp, labels: [.tag("1")], created: .distantFuture))
+                #expect(record.fields.count <= 12)
+            }
+        }
+    }
+
+    // MARK: Another copy
+
+    @Test func twoCopiesOfOneEpochAddUp() {
+        var record = GenerationRecord(
+            epoch: 1, clock: 4, before: Timestamp(milliseconds: 10), fields: [.tag("a"): 4, .tag("b"): 1], floor: 1)
+        let other = GenerationRecord(epoch: 1, clock: 6, fields: [.tag("a"): 2, .tag("c"): 6], floor: 2)
+        #expect(record.merge(other, newEpoch: 9) == .adopted)
+        #expect(
+            record
+                == GenerationRecord(
+                    epoch: 1, clock: 6, before: Timestamp(milliseconds: 10),
+                    fields: [.tag("a"): 4, .tag("b"): 1, .tag("c"): 6], floor: 2))
+    }
+
+    @Test func anotherEpochIsTakenOver() {
+        var record = GenerationRecord(epoch: 1, clock: 4, fields: [.tag("a"): 4])
+        let other = GenerationRecord(epoch: 2, clock: 1)
+        #expect(record.merge(other, newEpoch: 9) == .adopted)
+        #expect(record == other)
+    }
+
+    @Test func aLostRecordBeginsANewEpoch() {
+        var record = GenerationRecord(epoch: 1, clock: 4)
+        #expect(record.merge(nil, newEpoch: 9) == .newEpoch)
+        #expect(record == GenerationRecord(epoch: 9, clock: 4))
+    }
+
+    @Test func aClockThatRanBackwardsBeginsANewEpoch() {
+        var record = GenerationRecord(epoch: 1, clock: 4)
+        #expect(record.merge(GenerationRecord(epoch: 1, clock: 3), newEpoch: 9) == .newEpoch)
+        #expect(record == GenerationRecord(epoch: 9, clock: 4))
+    }
+}
+
+@Suite struct GenerationTrackerTests {
+    @Test func answersAsItsRecordDoes() {
+        var random = SeededGenerator(seed: 5)
+        let tracker = GenerationTracker(record: GenerationRecord(epoch: 1))
+        for _ in 0..<300 {
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0: tracker.purge(.all)
+            case 1: tracker.purge(.before(Timestamp(milliseconds: Int64.random(in: 0..<50, using: &random))))
+            case 2: tracker.replace(with: GenerationRecord(epoch: 1, clock: UInt64.random(in: 0..<20, using: &random)))
+            default: tracker.purge(.label(.tag("\(Int.random(in: 0..<5, using: &random))")))
+            }
+            let record = tracker.record
+            #expect(tracker.stamp() == record.stamp)
+            for _ in 0..<20 {
+                let stamp = GenerationStamp(
+                    epoch: Bool.random(using: &random) ? record.epoch : 1,
+                    clock: UInt64.random(in: record.clock.subtracted(5)...record.clock + 1, using: &random))
+                let labels = [Label.tag("\(Int.random(in: 0..<5, using: &random))")]
+                let created = Timestamp(milliseconds: Int64.random(in: 0..<60, using: &random))
+                #expect(
+                    tracker.admits(stamp: stamp, labels: labels, created: created)
+                        == record.admits(stamp: stamp, labels: labels, created: created))
+            }
+        }
+    }
+
+    @Test func epochsComeFromWhereTheyAreTold() {
+        let next = Locked<UInt64>(100)
+        let tracker = GenerationTracker(
+            newEpoch: {
+                next.withLock {
+                    $0 += 1
+                    return $0
+                }
+            })
+        #expect(tracker.stamp().epoch == 101)
+        #expect(tracker.purge(.all).epoch == 102)
+    }
+
+    @Test func aMomentInTheFutureCountsForNewStampsToo() {
+        let tracker = GenerationTracker(record: GenerationRecord(epoch: 1))
+        tracker.purge(.before(Timestamp(milliseconds: 500)))
+        #expect(!tracker.admits(stamp: tracker.stamp(), labels: [], created: Timestamp(milliseconds: 500)))
+        #expect(tracker.admits(stamp: tracker.stamp(), labels: [], created: Timestamp(milliseconds: 501)))
+    }
+}
+
+extension UInt64 {
+    /// This less `other`, and 0 at least.
+    fileprivate func subtracted(_ other: UInt64) -> UInt64 { self < other ? 0 : self - other }
+}
