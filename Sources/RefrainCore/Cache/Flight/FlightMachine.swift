@@ -22,6 +22,8 @@ struct FlightMachine {
         case replaced
         /// The in-flight budget cannot hold it.
         case overBudget
+        /// The cache was shut down.
+        case shutDown
         /// Its task was told to stop.
         case cancelled
     }
@@ -236,7 +238,18 @@ struct FlightMachine {
         if let failure = self.verdicts[id] { return .ended(.failed(failure)) }
         if let head = self.head { return .head(head) }
         if case .ended(let ending) = self.phase { return .ended(ending) }
-        return .wait(mayBeLong: !self.isStreamingCall && id != self.leader)
+        return .wait(mayBeLong: self.mayWaitLong(id))
+    }
+
+    /// Whether a caller that wants a stream shares a call for a whole message, which sends nothing meanwhile.
+    private func mayWaitLong(_ id: CallerID) -> Bool {
+        self.isWaiting && !self.isStreamingCall && id != self.leader
+    }
+
+    /// Whether there is nothing for a caller that wants a stream but to wait.
+    func mustWait(_ id: CallerID) -> Bool {
+        guard self.verdicts[id] == nil, !self.isEnded, let caller = self.callers[id] else { return false }
+        return !caller.isCut && caller.position - self.base >= self.events.count
     }
 
     /// The next event of the stream for a caller.
@@ -256,7 +269,7 @@ struct FlightMachine {
             self.callers[id] = caller
             return .event(event)
         }
-        guard case .ended(let ending) = self.phase else { return .wait }
+        guard case .ended(let ending) = self.phase else { return .wait(mayBeLong: self.mayWaitLong(id)) }
         self.callers[id] = nil
         return self.head == nil ? .ended(ending) : .finished
     }

@@ -7,7 +7,7 @@ struct FlightHead: Sendable {
 /// A whole answer, with what is known about it.
 struct FlightAnswer: Sendable {
     /// Where it was stored when the flight found it; nil for an answer from upstream.
-    var stored: (tier: CacheTier, created: Timestamp)?
+    var stored: (tier: CacheTier, envelope: Envelope)?
     /// What the body is.
     var form: Envelope.Form
     /// The header fields that go with the body.
@@ -28,6 +28,8 @@ struct FlightFailure: Sendable {
     var isThrown = false
     /// It is likely to pass, so that a stale answer may stand in for it.
     var isTransient = false
+    /// What it is counted as.
+    var refusal = CacheReason.failed
 }
 
 /// How a flight ended.
@@ -58,7 +60,8 @@ enum FlightStart: Sendable {
 
 /// What a flight has for a caller that reads a stream.
 enum FlightNext: Sendable {
-    case wait
+    /// Nothing yet: see ``FlightStart/wait(mayBeLong:)``.
+    case wait(mayBeLong: Bool)
     case event([UInt8])
     /// The stream is over: all of it was read.
     case finished

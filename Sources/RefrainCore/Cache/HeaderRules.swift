@@ -1,0 +1,30 @@
+/// Which header fields go with an answer in another form than it arrived in.
+enum HeaderRules {
+    /// What a replayed stream says of itself.
+    static let eventStream = "text/event-stream; charset=utf-8"
+    /// What a message says of itself.
+    static let json = "application/json"
+
+    /// The fields that an entry keeps: an allow-list.
+    static func stored(_ headers: [HTTPHeader], as form: Envelope.Form) -> [HTTPHeader] {
+        var kept = headers.filter { $0.name == "request-id" }
+        switch form {
+        case .message: kept.insert(HTTPHeader("content-type", Self.json), at: 0)
+        case .events: kept.insert(HTTPHeader("content-type", Self.eventStream), at: 0)
+        case .bytes: break
+        }
+        return kept
+    }
+
+    /// The fields of a stream for one who wants a message, or the other way round: all but those that describe the
+    /// body's form.
+    static func converted(_ headers: [HTTPHeader], contentType: String) -> [HTTPHeader] {
+        let dropped: Set = ["content-type", "content-length", "transfer-encoding", "content-encoding", "cache-control"]
+        return [HTTPHeader("content-type", contentType)] + headers.filter { !dropped.contains($0.name) }
+    }
+
+    /// Whether a response is a stream of server-sent events.
+    static func isEventStream(_ response: HTTPResponse) -> Bool {
+        response.header("content-type")?.lowercased().hasPrefix("text/event-stream") ?? false
+    }
+}

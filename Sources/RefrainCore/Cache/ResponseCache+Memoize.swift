@@ -1,0 +1,39 @@
+import Crypto
+public import RefrainKeys
+
+extension ResponseCache {
+    /// The bytes under `key`, produced by `produce` where there are none: the cache for anything that is not a message.
+    ///
+    /// Stores, flights, generations, budget and policies are those of responses; whatever `produce` returns is stored.
+    /// A key names either bytes or a message, never both: see ``RequestKey/init(memoizing:in:)``.
+    ///
+    /// - Throws: What `produce` throws, ``CacheError``, ``CachePolicyError``, and `CancellationError` when the calling
+    ///   task is cancelled. Of several callers whose production fails, each gets an error, and two productions at most
+    ///   are tried on their common behalf.
+    public func memoize(
+        _ key: RequestKey, policy: CachePolicy = CachePolicy(), produce: @escaping @Sendable () async throws -> [UInt8]
+    ) async throws -> [UInt8] {
+        let (answer, status) = try await self.answer(CacheRequest(key: key, policy: policy), .bytes) { _ in
+            HTTPResponse(status: 200, headers: [], body: ByteStream(try await produce()))
+        }
+        self.counters.answered(status)
+        return answer.body
+    }
+}
+
+extension RequestKey {
+    /// A key for memoized bytes: the SHA-256 of both strings, each with its length. It is not secret, and is bound to
+    /// no credential: whoever knows the strings knows the key.
+    public init(memoizing name: String, in namespace: String) {
+        var hash = SHA256()
+        for part in ["refrain/memoize/1", namespace, name] {
+            var length = UInt64(part.utf8.count).littleEndian
+            Swift.withUnsafeBytes(of: &length) { hash.update(bufferPointer: $0) }
+            hash.update(data: Array(part.utf8))
+        }
+        guard let key = RequestKey(bytes: Array(hash.finalize())) else {
+            preconditionFailure("a SHA-256 has \(RequestKey.byteCount) bytes, whatever it is of")
+        }
+        self = key
+    }
+}
