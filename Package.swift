@@ -85,7 +85,11 @@ let package = Package(
         ),
         .testTarget(
             name: "RefrainSimulatorTests",
-            dependencies: ["RefrainSimulator", "RefrainCore", "RefrainKeys", "Refrain"]
+            dependencies: [
+                "RefrainSimulator", "RefrainCore", "RefrainKeys",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]
         ),
         .testTarget(name: "RefrainCommandTests", dependencies: ["RefrainCommand", "RefrainCore", "RefrainKeys"]),
     ],
