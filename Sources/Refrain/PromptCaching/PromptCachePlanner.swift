@@ -1,3 +1,4 @@
+public import RefrainCore
 import RefrainKeys
 
 /// Decides where `cache_control` marks go in a request, and puts them there.
@@ -17,6 +18,15 @@ public struct PromptCachePlanner: Sendable {
     static let window = 20
     /// The smallest minimum of any model, for models whose own is not known: a mark too many costs nothing.
     static let smallestMinimum = 512
+
+    /// Creates a planner.
+    ///
+    /// - Parameters:
+    ///   - promptCaching: Who places the marks.
+    ///   - models: The fewest tokens of a prefix that each model caches.
+    public init(_ promptCaching: PromptCaching, models: ModelTable = .standard) {
+        self.init(promptCaching) { models.minimumCacheableTokens(of: $0) }
+    }
 
     /// Creates a planner.
     ///

@@ -57,6 +57,28 @@ import Testing
         #expect(marked > 8)
     }
 
+    /// The marks are no part of the key; nor is it that a message's string has become a block. A system prompt's string
+    /// and its block are not documented to be one, so there the key is that of the request with the block.
+    @Test(arguments: 0..<4)
+    func theResponseKeyStays(seed: UInt64) throws {
+        let deriver = KeyDeriver(KeyContext(scope: .shared("test")))
+        var generator = SeededGenerator(seed: 1_000 + seed)
+        var keyed = 0
+        for _ in 0..<40 {
+            let tree = RandomRequest.make(&generator)
+            let body = tree.rendered(&generator)
+            let (sent, plan) = PromptCachePlanner(.automatic) { _ in 1_024 }.apply(to: body)
+            let isSystemWrapped =
+                plan.edits.contains { $0.replacement.starts(with: "[{".utf8) }
+                && plan.marks.contains { $0.path == "system[0]" }
+            let original = isSystemWrapped ? try RequestTree(body).wrapping(["system[0]"]).bytes : body
+            guard let key = deriver.derive(original).key else { continue }
+            keyed += 1
+            #expect(deriver.derive(sent).key == key)
+        }
+        #expect(keyed > 10)
+    }
+
     /// No mark stands where the API refuses one.
     private static func checkBlocks(_ request: RequestTree, _ paths: [String]) throws {
         for path in paths {
