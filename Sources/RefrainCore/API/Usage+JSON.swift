@@ -28,9 +28,25 @@ extension Usage {
 
     /// All tokens of the prompt: plain, read from the cache and written to it. At most `Int.max`.
     public var totalInputTokens: Int {
-        [self.cacheReadTokens, self.cacheWrite5mTokens, self.cacheWrite1hTokens].reduce(self.inputTokens) {
-            let (sum, overflow) = $0.addingReportingOverflow($1)
-            return overflow ? .max : sum
-        }
+        self.inputTokens.addingAtMost(self.cacheReadTokens).addingAtMost(self.cacheWrite5mTokens)
+            .addingAtMost(self.cacheWrite1hTokens)
+    }
+
+    /// The same tokens with those written to the prompt cache counted as read from it.
+    var readingWhatItWrote: Usage {
+        var usage = self
+        usage.cacheReadTokens = self.cacheReadTokens.addingAtMost(self.cacheWrite5mTokens)
+            .addingAtMost(self.cacheWrite1hTokens)
+        usage.cacheWrite5mTokens = 0
+        usage.cacheWrite1hTokens = 0
+        return usage
+    }
+}
+
+extension Int {
+    /// The sum, or `Int.max` where it is larger: a response may claim any number of tokens.
+    fileprivate func addingAtMost(_ other: Int) -> Int {
+        let (sum, overflow) = self.addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 }

@@ -69,14 +69,3 @@ public struct ModelTable: Hashable, Sendable {
         return String(model.dropLast(9))
     }
 }
-
-extension Usage {
-    /// The same tokens with those written to the prompt cache counted as read from it.
-    fileprivate var readingWhatItWrote: Usage {
-        var usage = self
-        usage.cacheReadTokens += self.cacheWrite5mTokens + self.cacheWrite1hTokens
-        usage.cacheWrite5mTokens = 0
-        usage.cacheWrite1hTokens = 0
-        return usage
-    }
-}
