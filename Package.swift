@@ -86,7 +86,10 @@ let package = Package(
         ),
         .testTarget(
             name: "RefrainTests",
-            dependencies: ["Refrain", "RefrainCore", "RefrainKeys", "RefrainSimulator", "RefrainTesting"]
+            dependencies: [
+                "CAllocationCounter", "Refrain", "RefrainCore", "RefrainKeys", "RefrainSimulator", "RefrainTesting",
+                .product(name: "Logging", package: "swift-log"),
+            ]
         ),
         .testTarget(
             name: "RefrainSimulatorTests",
