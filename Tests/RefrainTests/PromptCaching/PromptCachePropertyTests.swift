@@ -1,4 +1,5 @@
 import RefrainKeys
+import RefrainTesting
 import Testing
 
 @testable import Refrain

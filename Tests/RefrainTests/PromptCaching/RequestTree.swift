@@ -1,4 +1,5 @@
 import RefrainKeys
+import RefrainTesting
 
 /// A JSON value with its members in order: what a test compares and builds requests from.
 indirect enum RequestTree: Equatable, Sendable {
@@ -140,4 +141,9 @@ extension RequestTree {
         }
         return .object(members.filter { $0.name != "cache_control" })
     }
+}
+
+extension SeededGenerator {
+    /// True once in `n` times.
+    mutating func oneIn(_ n: Int) -> Bool { Int.random(in: 0..<n, using: &self) == 0 }
 }
