@@ -105,9 +105,14 @@ extension RunCommand {
                 throw ValidationError("cannot read \(command.file) or write the output: \(error)")
             }
             progress.clear()
+            // Answers that never came are among the errors already.
+            let refused = claude.cache.statistics.refused.filter { ![.status, .failed].contains($0.key) }
             await claude.shutdown()
-            collected.withLock { $0.upstreamCalls = transport.count }
-            return collected.withLock { $0 }
+            return collected.withLock { report in
+                report.upstreamCalls = transport.count
+                report.notStored = Dictionary(uniqueKeysWithValues: refused.map { ($0.key.description, $0.value) })
+                return report
+            }
         }
 
         /// How many lines a regular file has; nil for what can be read once only.

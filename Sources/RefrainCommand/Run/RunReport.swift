@@ -33,6 +33,8 @@ struct RunReport: Sendable {
     var upstreamCalls = 0
     /// Lines that were no requests.
     var malformedLines = 0
+    /// Answers that were not kept, by the reason.
+    var notStored: [String: Int] = [:]
     private var latencies: [Duration] = []
 
     /// How many requests were answered or failed.
@@ -72,8 +74,8 @@ struct RunReport: Sendable {
         func rounded(_ value: Double, _ places: Int) -> JSONValue {
             JSONNumber(literal: decimal(value, places)).map(JSONValue.number) ?? .null
         }
-        func breakdown(_ outcome: Outcome) -> JSONValue {
-            .object(JSONObject(self.sortedReasons(outcome).map { ($0.reason, number($0.count)) }))
+        func breakdown(_ reasons: [String: Int]?) -> JSONValue {
+            .object(JSONObject(Self.sorted(reasons).map { ($0.reason, number($0.count)) }))
         }
         func milliseconds(_ percent: Double) -> JSONValue {
             self.latency(percentile: percent).map { rounded($0 / .milliseconds(1), 3) } ?? .null
@@ -96,9 +98,10 @@ struct RunReport: Sendable {
             "spent_usd": rounded(self.spent, 6),
             "saved_usd": rounded(self.saved, 6),
             "unpriced": number(self.unpriced),
-            "miss_reasons": breakdown(.miss),
-            "bypass_reasons": breakdown(.bypassed),
-            "error_reasons": breakdown(.error),
+            "miss_reasons": breakdown(self.reasons[.miss]),
+            "bypass_reasons": breakdown(self.reasons[.bypassed]),
+            "error_reasons": breakdown(self.reasons[.error]),
+            "not_stored_reasons": breakdown(self.notStored),
             "latency_ms": ["p50": milliseconds(50), "p90": milliseconds(90), "p99": milliseconds(99)],
         ]
     }
@@ -118,12 +121,16 @@ struct RunReport: Sendable {
             ("requests", "\(self.requests)".leftPadded(to: 8)),
             ("hits", share(.hit)), ("joined", share(.joined)), ("misses", share(.miss)),
         ]
-        lines += self.breakdown(.miss)
+        lines += Self.breakdown(self.reasons[.miss])
         lines.append(("bypassed", share(.bypassed)))
-        lines += self.breakdown(.bypassed)
+        lines += Self.breakdown(self.reasons[.bypassed])
         lines.append(("stale", share(.stale)))
         lines.append(("errors", share(.error)))
-        lines += self.breakdown(.error)
+        lines += Self.breakdown(self.reasons[.error])
+        if !self.notStored.isEmpty {
+            lines.append(("not stored", "\(self.notStored.values.reduce(0, +))".leftPadded(to: 8)))
+            lines += Self.breakdown(self.notStored)
+        }
         if self.malformedLines > 0 { lines.append(("malformed lines", "\(self.malformedLines)".leftPadded(to: 8))) }
         lines += [
             ("calls to Claude", "\(self.upstreamCalls)".leftPadded(to: 8)),
@@ -145,14 +152,13 @@ struct RunReport: Sendable {
         }.joined(separator: "\n")
     }
 
-    private func breakdown(_ outcome: Outcome) -> [(String, String)] {
-        self.sortedReasons(outcome).map { ("  " + $0.reason, "\($0.count)".leftPadded(to: 8)) }
+    private static func breakdown(_ reasons: [String: Int]?) -> [(String, String)] {
+        self.sorted(reasons).map { ("  " + $0.reason, "\($0.count)".leftPadded(to: 8)) }
     }
 
-    private func sortedReasons(_ outcome: Outcome) -> [(reason: String, count: Int)] {
-        self.reasons[outcome, default: [:]]
-            .sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-            .map { (reason: $0.key, count: $0.value) }
+    /// The most frequent first; those that are equally frequent by name.
+    private static func sorted(_ reasons: [String: Int]?) -> [(reason: String, count: Int)] {
+        (reasons ?? [:]).sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { (reason: $0.key, count: $0.value) }
     }
 }
 
