@@ -10,6 +10,9 @@ struct FlightTable {
     /// Whether the cache was shut down.
     private(set) var isClosed = false
 
+    /// Whether no flight's task is under way.
+    var isIdle: Bool { self.flying.isEmpty }
+
     /// The flight that callers of `key` can join.
     func flight(for key: RequestKey) -> Flight? { self.flights[key] }
 
