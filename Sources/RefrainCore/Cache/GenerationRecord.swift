@@ -56,8 +56,9 @@ public struct GenerationRecord: Hashable, Sendable {
         guard stamp.epoch == self.epoch, stamp.clock <= self.clock, stamp.clock >= self.floor else { return false }
         if let before = self.before, created <= before { return false }
         guard stamp.clock < self.clock, !self.fields.isEmpty else { return true }
-        for label in labels {
-            if let purged = self.fields[label], purged > stamp.clock { return false }
+        // By index: an array's iterator allocates for each element where the compiler does not optimise.
+        for index in labels.indices {
+            if let purged = self.fields[labels[index]], purged > stamp.clock { return false }
         }
         return true
     }
