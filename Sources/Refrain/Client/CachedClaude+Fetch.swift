@@ -19,21 +19,12 @@ extension CachedClaude {
         )
     }
 
-    /// An answer to a body whose key is not known yet.
-    func fetch(
-        _ body: [UInt8], _ policy: CachePolicy, _ promptCaching: PromptCaching?, start: UInt64
-    ) async throws -> RawReply {
-        switch self.deriver(for: policy).derive(body) {
-        case .bypass(let reason): return try await self.pass(body, reason, start: start)
-        case .key(let keyed): return try await self.fetch(body, keyed, policy, promptCaching, start: start)
-        }
-    }
-
     /// An answer through the cache.
     func fetch(
         _ body: [UInt8], _ keyed: KeyedRequest, _ policy: CachePolicy, _ promptCaching: PromptCaching?, start: UInt64
     ) async throws -> RawReply {
-        let call = OutgoingCall(self, body, promptCaching ?? self.promptCaching)
+        let outgoing = keyed.isStreaming ? JSONSplice.setting(stream: false, in: body) : body
+        let call = OutgoingCall(self, outgoing, promptCaching ?? self.promptCaching)
         let response: CachedResponse
         do {
             response = try await self.cache.respond(to: self.request(keyed, body, policy)) { try await call.send($0) }
@@ -43,7 +34,8 @@ extension CachedClaude {
         self.log(response.cache, keyed.key)
         return RawReply(
             status: response.status, headers: response.headers, body: response.body, cache: response.cache,
-            key: keyed.key, promptCaching: call.plan, elapsed: self.elapsed(since: start),
+            key: keyed.key, promptCaching: response.cache.isSaved ? nil : call.plan,
+            elapsed: self.elapsed(since: start),
             upstreamTime: response.details.map { .milliseconds($0.upstreamMilliseconds) }, models: self.models
         )
     }

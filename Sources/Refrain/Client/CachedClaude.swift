@@ -98,7 +98,7 @@ public final class CachedClaude: Sendable {
         case .credential:
             guard
                 let scope = Scope.credential(
-                    apiKey: credential?.exposed, authorization: nil, workspace: configuration.workspace,
+                    apiKey: credential?.secret.exposed, authorization: nil, workspace: configuration.workspace,
                     userProfile: configuration.userProfile
                 )
             else {
@@ -125,24 +125,24 @@ public final class CachedClaude: Sendable {
 
     private static func credential(
         _ credential: ClaudeCredential, _ configuration: Configuration
-    ) throws(ClientConfigurationError) -> Secret? {
+    ) throws(ClientConfigurationError) -> ClaudeCredential.Presentable? {
         switch credential.source {
         case .none: return nil
-        case .given(let secret):
-            guard !secret.exposed.isEmpty else {
+        case .given(let given):
+            guard !given.secret.exposed.isEmpty else {
                 throw ClientConfigurationError(.missingCredential, "the given credential is empty")
             }
-            return secret
+            return given
         case .environment:
-            guard
-                let found = Self.variable("ANTHROPIC_API_KEY", configuration)
-                    ?? Self.variable("ANTHROPIC_AUTH_TOKEN", configuration)
-            else {
-                throw ClientConfigurationError(
-                    .missingCredential, "neither ANTHROPIC_API_KEY nor ANTHROPIC_AUTH_TOKEN is set"
-                )
+            if let key = Self.variable("ANTHROPIC_API_KEY", configuration) {
+                return .init(kind: .key, secret: Secret(key))
             }
-            return Secret(found)
+            if let token = Self.variable("ANTHROPIC_AUTH_TOKEN", configuration) {
+                return .init(kind: .token, secret: Secret(token))
+            }
+            throw ClientConfigurationError(
+                .missingCredential, "neither ANTHROPIC_API_KEY nor ANTHROPIC_AUTH_TOKEN is set"
+            )
         }
     }
 
@@ -153,6 +153,14 @@ public final class CachedClaude: Sendable {
 
     /// The Messages API.
     public var messages: Messages { Messages(client: self) }
+
+    /// Frees the memory of entries that are past their time or purged, from time to time, until the task is cancelled.
+    ///
+    /// Optional: such entries are never given, and make room when it is needed. A cache that was passed in is its
+    /// owner's to sweep.
+    public func run() async {
+        if self.ownsCache { await self.cache.memory.run() }
+    }
 
     /// Waits for the calls under way, and lets go of connections and memory.
     ///

@@ -46,6 +46,8 @@ public struct OpenClaudeStream<Element: Sendable>: AsyncSequence, Sendable {
     /// How long it took until the answer began.
     public let elapsed: Duration
 
+    /// When the call was made, on the monotonic clock.
+    let start: UInt64
     let stream: CachedStream
     let make: @Sendable (ServerSentEvent) -> Element
     /// Whether an `error` event is an element before it is thrown: so it is for bytes, which are relayed.
@@ -76,7 +78,8 @@ public struct OpenClaudeStream<Element: Sendable>: AsyncSequence, Sendable {
         }
         return RawReply(
             status: 200, headers: self.headers, body: body, cache: self.cache, key: self.key,
-            promptCaching: self.promptCaching, elapsed: self.elapsed,
+            promptCaching: self.promptCaching,
+            elapsed: .nanoseconds(Int64(clamping: self.time.monotonicNanoseconds() &- self.start)),
             upstreamTime: self.stream.details.map { .milliseconds($0.upstreamMilliseconds) },
             models: self.models
         )

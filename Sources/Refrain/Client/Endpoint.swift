@@ -14,7 +14,7 @@ struct Endpoint: Sendable, CustomReflectable {
         static let countTokens = "/v1/messages/count_tokens"
     }
 
-    init(_ configuration: CachedClaude.Configuration, base: BaseURL, credential: Secret?)
+    init(_ configuration: CachedClaude.Configuration, base: BaseURL, credential: ClaudeCredential.Presentable?)
         throws(ClientConfigurationError)
     {
         self.base = base
@@ -29,7 +29,15 @@ struct Endpoint: Sendable, CustomReflectable {
             HTTPHeader("content-type", "application/json"),
             HTTPHeader("user-agent", "refrain/1"),
         ]
-        if let credential { headers.append(HTTPHeader("authorization", "Bearer " + credential.exposed)) }
+        if let credential {
+            // Versions are dates and compare as text.
+            let isHeader = credential.kind == .key && configuration.version < "2026-10-21"
+            headers.append(
+                isHeader
+                    ? HTTPHeader("x-api-key", credential.secret.exposed)
+                    : HTTPHeader("authorization", "Bearer " + credential.secret.exposed)
+            )
+        }
         if !configuration.betas.isEmpty {
             headers.append(HTTPHeader("anthropic-beta", configuration.betas.joined(separator: ",")))
         }

@@ -110,8 +110,9 @@ extension CachedClaude {
         }
         self.log(stream.cache, outcome.key)
         return OpenClaudeStream(
-            headers: stream.headers, cache: stream.cache, key: outcome.key, promptCaching: call.plan,
-            elapsed: self.elapsed(since: start), stream: stream, make: make, relaysErrors: relaysErrors,
+            headers: stream.headers, cache: stream.cache, key: outcome.key,
+            promptCaching: stream.cache.isSaved ? nil : call.plan,
+            elapsed: self.elapsed(since: start), start: start, stream: stream, make: make, relaysErrors: relaysErrors,
             models: self.models, time: self.time
         )
     }

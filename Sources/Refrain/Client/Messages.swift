@@ -93,10 +93,10 @@ extension CachedClaude.Messages {
         switch self.client.deriver(for: policy).derive(body) {
         case .bypass(let reason):
             return try await self.client.pass(body, reason, start: start)
-        case .key(let keyed) where keyed.isStreaming:
-            // Not what was asked for; rare, so it may cost another scan.
-            return try await self.client.fetch(
-                JSONSplice.setting(stream: false, in: body), policy, promptCaching, start: start
+        case .key(let keyed) where keyed.isStreaming && self.client.keysStreaming:
+            // The key is that of a stream, which is not what was asked for.
+            return try await self.create(
+                json: JSONSplice.setting(stream: false, in: body), policy: policy, promptCaching: promptCaching
             )
         case .key(let keyed):
             if let hit = self.client.lookup(keyed, body, policy, start: start) { return hit }

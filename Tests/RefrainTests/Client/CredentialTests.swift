@@ -16,19 +16,19 @@ import Testing
     }
 
     @Test func theEnvironmentIsReadAsTheSDKsDo() async throws {
-        func sent(_ variables: [String: String]) async throws -> (url: String, authorization: String?) {
+        func sent(_ variables: [String: String]) async throws -> (url: String, credential: String?) {
             let transport = ScriptedTransport()
             _ = try await self.client(.environment, variables, transport: transport)
                 .messages.create(json: Wire.body())
             let request = try #require(transport.requests.first)
-            return (request.url, request.header("authorization"))
+            return (request.url, request.header("x-api-key") ?? request.header("authorization"))
         }
         let key = try await sent(["ANTHROPIC_API_KEY": "k", "ANTHROPIC_AUTH_TOKEN": "t"])
-        #expect(key == ("https://api.anthropic.com/v1/messages", "Bearer k"))
+        #expect(key == ("https://api.anthropic.com/v1/messages", "k"))
         let token = try await sent(["ANTHROPIC_API_KEY": "", "ANTHROPIC_AUTH_TOKEN": "t", "ANTHROPIC_BASE_URL": ""])
         #expect(token == ("https://api.anthropic.com/v1/messages", "Bearer t"))
         let base = try await sent(["ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": "http://localhost:8787/a/"])
-        #expect(base == ("http://localhost:8787/a/v1/messages", "Bearer k"))
+        #expect(base == ("http://localhost:8787/a/v1/messages", "k"))
         #expect(throws: ClientConfigurationError.self) { try self.client(.environment) }
     }
 
@@ -39,7 +39,22 @@ import Testing
         ) { $0.baseURL = "http://here" }
         _ = try await claude.messages.create(json: Wire.body())
         #expect(transport.requests.first?.url == "http://here/v1/messages")
-        #expect(transport.requests.first?.header("authorization") == "Bearer mine")
+        #expect(transport.requests.first?.header("x-api-key") == "mine")
+    }
+
+    @Test func aKeyIsPresentedAsTheVersionsSDKsDoAndIsTheSameScopeEitherWay() async throws {
+        for (credential, version, name, value) in [
+            (ClaudeCredential.key("k"), "2023-06-01", "x-api-key", "k"),
+            (.key("k"), "2026-10-21", "authorization", "Bearer k"),
+            (.token("k"), "2023-06-01", "authorization", "Bearer k"),
+        ] {
+            let transport = ScriptedTransport()
+            let claude = try self.client(credential, transport: transport) { $0.version = version }
+            _ = try await claude.messages.create(json: Wire.body())
+            let sent = transport.requests[0].headers.filter { ["authorization", "x-api-key"].contains($0.name) }
+            #expect(sent == [HTTPHeader(name, value)])
+            #expect(claude.scope == Scope.credential(apiKey: "k", authorization: nil))
+        }
     }
 
     @Test func aClientWithoutACredentialNeedsASharedScope() async throws {
@@ -48,7 +63,8 @@ import Testing
         let transport = ScriptedTransport()
         let claude = try self.client(.none, scope: .shared("team"), transport: transport)
         _ = try await claude.messages.create(json: Wire.body())
-        #expect(transport.requests.first?.header("authorization") == nil)
+        #expect(
+            transport.requests.first?.headers.contains { ["authorization", "x-api-key"].contains($0.name) } == false)
         #expect(throws: ClientConfigurationError.self) { try self.client(.key("")) }
     }
 
