@@ -10,7 +10,7 @@ import Testing
     func marksAreAllThatChanges(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         var marked = 0
-        for _ in 0..<40 {
+        for _ in 0..<20 {
             let tree = RandomRequest.make(&generator)
             let body = tree.rendered(&generator)
             let ttl: PromptCacheTTL = generator.oneIn(2) ? .fiveMinutes : .oneHour
@@ -55,7 +55,7 @@ import Testing
             }
         }
         // The generator makes requests worth marking.
-        #expect(marked > 8)
+        #expect(marked > 3)
     }
 
     /// The marks are no part of the key; nor is it that a message's string has become a block. A system prompt's string
@@ -65,7 +65,7 @@ import Testing
         let deriver = KeyDeriver(KeyContext(scope: .shared("test")))
         var generator = SeededGenerator(seed: 1_000 + seed)
         var keyed = 0
-        for _ in 0..<40 {
+        for _ in 0..<20 {
             let tree = RandomRequest.make(&generator)
             let body = tree.rendered(&generator)
             let (sent, plan) = PromptCachePlanner(.automatic) { _ in 1_024 }.apply(to: body)
@@ -77,7 +77,7 @@ import Testing
             keyed += 1
             #expect(deriver.derive(sent).key == key)
         }
-        #expect(keyed > 10)
+        #expect(keyed > 4)
     }
 
     /// No mark stands where the API refuses one.
