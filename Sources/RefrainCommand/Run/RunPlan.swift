@@ -37,7 +37,7 @@ extension RunCommand {
                 ttl: try settings.value(command.ttl, .ttl)?.duration ?? .days(7),
                 staleIfError: try settings.value(command.staleIfError, .staleIfError)?.duration ?? .zero,
                 version: try settings.value(command.cacheVersion, .cacheVersion) ?? "")
-            self.sharing = try settings.value(command.scope, .scope).map { .shared($0) } ?? .credential
+            let scope = try settings.value(command.scope, .scope)
             self.promptCaching = try settings.value(command.promptCaching, .promptCaching)?.value ?? .automatic
             self.version = try settings.value(command.anthropicVersion, .anthropicVersion) ?? "2023-06-01"
             self.betas = command.beta
@@ -55,8 +55,9 @@ extension RunCommand {
                     "nowhere to send the requests: set ANTHROPIC_API_KEY, name an --upstream, or use --simulate, which "
                         + "costs nothing")
             }
-            // Somebody else's server may need no key; the key for the cache is then one of nobody's.
-            self.key = hasKey ? .environment : .key("none")
+            self.key = hasKey ? .environment : .none
+            // Without a credential nobody is known to share; but this cache is the run's own, and ends with it.
+            self.sharing = scope.map { .shared($0) } ?? (hasKey || command.simulate ? .credential : .shared("run"))
         }
 
         /// Runs the requests against the API at `baseURL`.
