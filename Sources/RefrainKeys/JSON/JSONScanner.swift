@@ -6,9 +6,8 @@
 /// Memory: bytes are read only below `count`, which every loop checks; the tape and the stack grow before they are
 /// written. Nothing outlives the scan but the workspace.
 struct JSONScanner: ~Copyable {
-    let bytes: UnsafePointer<UInt8>
-    let count: Int
-    var position = 0
+    private let text: JSONText
+    private var position = 0
 
     private let workspace: JSONWorkspace
     private let limits: JSONLimits
@@ -27,8 +26,7 @@ struct JSONScanner: ~Copyable {
         _ bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits, refusesDuplicates: Bool, workspace: JSONWorkspace
     ) {
         // An empty buffer may have no address; nothing is read from this one.
-        self.bytes = bytes.baseAddress ?? UnsafePointer(workspace.output)
-        self.count = bytes.count
+        self.text = JSONText(bytes: bytes.baseAddress ?? UnsafePointer(workspace.output), count: bytes.count)
         self.workspace = workspace
         self.limits = limits
         self.refusesDuplicates = refusesDuplicates
@@ -59,8 +57,8 @@ struct JSONScanner: ~Copyable {
         value: while true {
             // A value starts here.
             let start = self.position
-            guard start < self.count else { throw JSONError(.unexpectedEnd, at: start) }
-            switch self.bytes[start] {
+            guard start < self.text.count else { throw JSONError(.unexpectedEnd, at: start) }
+            switch self.text.bytes[start] {
             case UInt8(ascii: "\""): try self.string(isName: false)
             case UInt8(ascii: "{"):
                 try self.open(.object, closer: UInt8(ascii: "}"))
@@ -83,11 +81,11 @@ struct JSONScanner: ~Copyable {
             while true {
                 self.skipWhitespace()
                 guard self.depth > 0 else {
-                    guard self.position == self.count else { throw JSONError(.trailingBytes, at: self.position) }
+                    guard self.position == self.text.count else { throw JSONError(.trailingBytes, at: self.position) }
                     return
                 }
-                guard self.position < self.count else { throw JSONError(.unexpectedEnd, at: self.position) }
-                let byte = self.bytes[self.position]
+                guard self.position < self.text.count else { throw JSONError(.unexpectedEnd, at: self.position) }
+                let byte = self.text.bytes[self.position]
                 if byte == UInt8(ascii: ",") {
                     self.position += 1
                     self.skipWhitespace()
@@ -118,7 +116,7 @@ struct JSONScanner: ~Copyable {
     /// Whether the container ends before it has any content.
     @inline(__always)
     private func closes() -> Bool {
-        self.position < self.count && self.bytes[self.position] == self.container.closer
+        self.position < self.text.count && self.text.bytes[self.position] == self.container.closer
     }
 
     @inline(__always)
@@ -142,10 +140,10 @@ struct JSONScanner: ~Copyable {
         while index < end {
             let entry = self.tape[index]
             var name = UnsafeBufferPointer(
-                start: self.bytes + Int(entry.start) + 1, count: Int(entry.end - entry.start) - 2)
+                start: self.text.bytes + Int(entry.start) + 1, count: Int(entry.end - entry.start) - 2)
             if entry.isEscaped { name = workspace.decoded(name) }
             // An empty decoded name may have no address; no byte of it is read.
-            let bytes = name.baseAddress ?? self.bytes
+            let bytes = name.baseAddress ?? self.text.bytes
             workspace.push(JSONMember(bytes: bytes, length: name.count, readable: name.count, index: index))
             index = Int(self.tape[index + 1].next)
         }
@@ -181,35 +179,23 @@ struct JSONScanner: ~Copyable {
 
     @inline(__always)
     private mutating func skipWhitespace() {
-        guard self.position < self.count, self.bytes[self.position] <= 0x20 else { return }
-        self.skipSomeWhitespace()
-    }
-
-    @inline(never)
-    private mutating func skipSomeWhitespace() {
-        let start = self.position
-        while self.position < self.count {
-            switch self.bytes[self.position] {
-            case 0x20, 0x0A, 0x0D, 0x09: self.position += 1
-            default:
-                if self.position > start { self.lastVariant = start }
-                return
-            }
-        }
-        self.lastVariant = start
+        guard self.position < self.text.count, self.text.bytes[self.position] <= 0x20 else { return }
+        let end = self.text.endOfWhitespace(self.position)
+        if end > self.position { self.lastVariant = self.position }
+        self.position = end
     }
 
     /// Scans a member's name and its colon, and stops at the member's value.
     @inline(__always)
     private mutating func name() throws(JSONError) {
-        guard self.position < self.count else { throw JSONError(.unexpectedEnd, at: self.position) }
-        guard self.bytes[self.position] == UInt8(ascii: "\"") else {
+        guard self.position < self.text.count else { throw JSONError(.unexpectedEnd, at: self.position) }
+        guard self.text.bytes[self.position] == UInt8(ascii: "\"") else {
             throw JSONError(.unexpectedByte, at: self.position)
         }
         try self.string(isName: true)
         self.skipWhitespace()
-        guard self.position < self.count else { throw JSONError(.unexpectedEnd, at: self.position) }
-        guard self.bytes[self.position] == UInt8(ascii: ":") else {
+        guard self.position < self.text.count else { throw JSONError(.unexpectedEnd, at: self.position) }
+        guard self.text.bytes[self.position] == UInt8(ascii: ":") else {
             throw JSONError(.unexpectedByte, at: self.position)
         }
         self.position += 1
@@ -221,7 +207,8 @@ struct JSONScanner: ~Copyable {
         let start = self.position
         var isEscaped = false
         var isCanonical = true
-        let end = try self.endOfString(&isEscaped, &isCanonical)
+        let end = try self.text.endOfString(start, &isEscaped, &isCanonical)
+        self.position = end
         if !isCanonical { self.lastVariant = start }
         self.position = end
         if isName, self.refusesDuplicates { self.noteName(from: start + 1, to: end - 1, isEscaped: isEscaped) }
@@ -238,55 +225,25 @@ struct JSONScanner: ~Copyable {
         }
         let length = UInt64(truncatingIfNeeded: end &- start)
         // The name's last eight bytes, or all of it where it is shorter: what stands before it is shifted out.
-        var word = UnsafeRawPointer(self.bytes + (end &- 8)).loadUnaligned(as: UInt64.self).littleEndian
+        var word = UnsafeRawPointer(self.text.bytes + (end &- 8)).loadUnaligned(as: UInt64.self).littleEndian
         if length < 8 { word = length == 0 ? 0 : word >> (64 &- 8 &* length) }
         let bit: UInt64 = 1 << (((word ^ length) &* 0x9E37_79B9_7F4A_7C15) >> 58)
         if self.container.seen & bit != 0 { self.container.mayRepeat = true }
         self.container.seen |= bit
     }
 
+    @inline(__always)
     private mutating func literal(_ literal: StaticString, _ kind: JSONKind) throws(JSONError) {
         let start = self.position
-        for index in 0..<literal.utf8CodeUnitCount {
-            guard start + index < self.count else { throw JSONError(.unexpectedEnd, at: self.count) }
-            guard self.bytes[start + index] == literal.utf8Start[index] else {
-                throw JSONError(.unexpectedByte, at: start + index)
-            }
-        }
-        self.position = start + literal.utf8CodeUnitCount
+        self.position = try self.text.endOfLiteral(literal, start)
         try self.append(kind, from: start, to: self.position, isEscaped: false, isCanonical: true)
     }
 
+    @inline(__always)
     private mutating func number() throws(JSONError) {
         let start = self.position
-        var at = start
-        if self.bytes[at] == UInt8(ascii: "-") { at += 1 }
-        let integer = at
-        at = self.endOfDigits(integer)
-        guard at > integer, self.bytes[integer] != UInt8(ascii: "0") || at == integer + 1 else {
-            throw JSONError(at == self.count && at == integer ? .unexpectedEnd : .invalidNumber, at: at)
-        }
-        if at < self.count, self.bytes[at] == UInt8(ascii: ".") {
-            let fraction = at + 1
-            at = self.endOfDigits(fraction)
-            guard at > fraction else { throw JSONError(.invalidNumber, at: at) }
-        }
-        if at < self.count, self.bytes[at] | 0x20 == UInt8(ascii: "e") {
-            at += 1
-            if at < self.count, self.bytes[at] == UInt8(ascii: "+") || self.bytes[at] == UInt8(ascii: "-") { at += 1 }
-            let exponent = at
-            at = self.endOfDigits(exponent)
-            guard at > exponent else { throw JSONError(.invalidNumber, at: at) }
-        }
-        self.position = at
-        try self.append(.number, from: start, to: at, isEscaped: false, isCanonical: true)
-    }
-
-    @inline(__always)
-    private func endOfDigits(_ start: Int) -> Int {
-        var at = start
-        while at < self.count, self.bytes[at] &- UInt8(ascii: "0") < 10 { at += 1 }
-        return at
+        self.position = try self.text.endOfNumber(start)
+        try self.append(.number, from: start, to: self.position, isEscaped: false, isCanonical: true)
     }
 }
 

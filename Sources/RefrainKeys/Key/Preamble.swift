@@ -16,7 +16,7 @@ enum Preamble {
         result.reserveCapacity(256)
         Self.append(Self.canonicalizer.utf8, to: &result)
         Self.append("origin", Self.normalized(origin: context.origin), to: &result)
-        Self.append("path", String(context.path.prefix { $0 != "?" && $0 != "#" }), to: &result)
+        Self.append("path", Self.withoutQuery(context.path), to: &result)
         Self.append("version", Scope.trimmed(context.version), to: &result)
         let betas = Self.effective(betas: context.betas)
         Self.append("betas", String(betas.count), to: &result)
@@ -25,6 +25,9 @@ enum Preamble {
         Self.append("sample", String(context.sampleIndex), to: &result)
         return result
     }
+
+    /// The path alone.
+    static func withoutQuery(_ path: String) -> String { String(path.prefix { $0 != "?" && $0 != "#" }) }
 
     /// The set of beta values that can change an answer, in byte order.
     static func effective(betas: [String]) -> [String] {

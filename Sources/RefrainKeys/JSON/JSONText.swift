@@ -1,5 +1,11 @@
-extension JSONScanner {
-    /// The end of the string that starts at ``position``, one past its closing quote.
+/// The bytes of a text that is being scanned, and how its tokens end.
+///
+/// It is apart from the scanner so that reading leaves the scanner's state in registers. Every read is below ``count``.
+struct JSONText: BitwiseCopyable {
+    let bytes: UnsafePointer<UInt8>
+    let count: Int
+
+    /// The end of the string whose opening quote is at `start`, one past its closing quote.
     ///
     /// Plain text is passed over sixteen bytes at a time; escapes and what is not ASCII are looked at one by one.
     ///
@@ -7,8 +13,10 @@ extension JSONScanner {
     ///   - isEscaped: Set where the string holds a backslash.
     ///   - isCanonical: Cleared where it holds an escape that the canonical form spells otherwise.
     @inline(__always)
-    func endOfString(_ isEscaped: inout Bool, _ isCanonical: inout Bool) throws(JSONError) -> Int {
-        var at = self.position + 1
+    func endOfString(
+        _ start: Int, _ isEscaped: inout Bool, _ isCanonical: inout Bool
+    ) throws(JSONError) -> Int {
+        var at = start &+ 1
         while true {
             at = self.endOfPlain(at)
             guard at < self.count else { throw JSONError(.unexpectedEnd, at: self.count) }
@@ -62,12 +70,10 @@ extension JSONScanner {
     /// are the ones below the space.
     @inline(__always)
     private static func special(_ bytes: SIMD16<Int8>) -> SIMD2<UInt64> {
-        // Each operand has its type written out. With a literal, or a vector whose type is inferred, overload resolution
-        // takes the generic comparison, which goes lane by lane and is two hundred times slower.
-        let space = SIMD16<Int8>(repeating: 0x20)
-        let quote = SIMD16<Int8>(repeating: 0x22)
-        let backslash = SIMD16<Int8>(repeating: 0x5C)
-        let mask = (bytes .< space) .| (bytes .== quote) .| (bytes .== backslash)
+        // Only with the types spelt out is each of these one instruction; otherwise they are loops.
+        let mask =
+            (bytes .< SIMD16<Int8>(repeating: 0x20)) .| (bytes .== SIMD16<Int8>(repeating: 0x22))
+            .| (bytes .== SIMD16<Int8>(repeating: 0x5C))
         return unsafeBitCast(mask, to: SIMD2<UInt64>.self)
     }
 
@@ -78,6 +84,7 @@ extension JSONScanner {
             ? words.x.littleEndian.trailingZeroBitCount >> 3 : 8 &+ words.y.littleEndian.trailingZeroBitCount >> 3
     }
 
+    @inline(__always)
     private func endOfEscape(_ backslash: Int, _ isCanonical: inout Bool) throws(JSONError) -> Int {
         guard backslash + 1 < self.count else { throw JSONError(.unexpectedEnd, at: self.count) }
         switch self.bytes[backslash + 1] {
@@ -100,13 +107,23 @@ extension JSONScanner {
     }
 
     /// The end of the run of multi-byte scalars at `start`, by the table of RFC 3629 §4.
+    @inline(__always)
     private func endOfNonASCII(_ start: Int) throws(JSONError) -> Int {
         var at = start
-        while at < self.count, self.bytes[at] >= 0x80 { at = try self.endOfScalar(at) }
+        while at < self.count, self.bytes[at] >= 0x80 {
+            // Nearly all of what is not Latin takes three bytes; only some of those need a closer look.
+            if at &+ 4 <= self.count {
+                let word = UnsafeRawPointer(self.bytes + at).loadUnaligned(as: UInt32.self).littleEndian
+                if word & 0x00C0_C0F0 == 0x0080_80E0, word & 0x0F != 0x0D, word & 0x200F != 0 {
+                    at &+= 3
+                    continue
+                }
+            }
+            at = try self.endOfScalar(at)
+        }
         return at
     }
 
-    @inline(__always)
     private func endOfScalar(_ start: Int) throws(JSONError) -> Int {
         let lead = self.bytes[start]
         let length: Int
@@ -130,5 +147,73 @@ extension JSONScanner {
             }
         }
         return start + length
+    }
+
+    /// The end of the run of decimal digits at `start`.
+    @inline(__always)
+    func endOfDigits(_ start: Int) -> Int {
+        var at = start
+        while at < self.count, self.bytes[at] &- UInt8(ascii: "0") < 10 { at &+= 1 }
+        return at
+    }
+
+    /// The end of the number at `start`.
+    @inline(__always)
+    func endOfNumber(_ start: Int) throws(JSONError) -> Int {
+        let integer = self.bytes[start] == UInt8(ascii: "-") ? start &+ 1 : start
+        let at = self.endOfDigits(integer)
+        guard at > integer, self.bytes[integer] != UInt8(ascii: "0") || at == integer &+ 1 else {
+            throw JSONError(at == self.count && at == integer ? .unexpectedEnd : .invalidNumber, at: at)
+        }
+        guard at < self.count, self.bytes[at] == UInt8(ascii: ".") || self.bytes[at] | 0x20 == UInt8(ascii: "e") else {
+            return at
+        }
+        return try self.endOfNumber(fraction: at)
+    }
+
+    /// The end of a number whose digits before the point, or before the exponent, end at `start`.
+    private func endOfNumber(fraction start: Int) throws(JSONError) -> Int {
+        var at = start
+        if self.bytes[at] == UInt8(ascii: ".") {
+            let fraction = at + 1
+            at = self.endOfDigits(fraction)
+            guard at > fraction else { throw JSONError(.invalidNumber, at: at) }
+        }
+        if at < self.count, self.bytes[at] | 0x20 == UInt8(ascii: "e") {
+            at += 1
+            if at < self.count, self.bytes[at] == UInt8(ascii: "+") || self.bytes[at] == UInt8(ascii: "-") { at += 1 }
+            let exponent = at
+            at = self.endOfDigits(exponent)
+            guard at > exponent else { throw JSONError(.invalidNumber, at: at) }
+        }
+        return at
+    }
+
+    /// The end of `literal` at `start`.
+    func endOfLiteral(_ literal: StaticString, _ start: Int) throws(JSONError) -> Int {
+        for index in 0..<literal.utf8CodeUnitCount {
+            guard start + index < self.count else { throw JSONError(.unexpectedEnd, at: self.count) }
+            guard self.bytes[start + index] == literal.utf8Start[index] else {
+                throw JSONError(.unexpectedByte, at: start + index)
+            }
+        }
+        return start + literal.utf8CodeUnitCount
+    }
+
+    /// The end of the white space at `start`.
+    func endOfWhitespace(_ start: Int) -> Int {
+        var at = start
+        while at < self.count {
+            let byte = self.bytes[at]
+            guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { break }
+            at &+= 1
+            // Indentation.
+            while at &+ 8 <= self.count,
+                UnsafeRawPointer(self.bytes + at).loadUnaligned(as: UInt64.self) == 0x2020_2020_2020_2020
+            {
+                at &+= 8
+            }
+        }
+        return at
     }
 }
