@@ -41,7 +41,8 @@ extension ResponseCache {
             switch self.judge(request, wish) {
             case .hit(let envelope, let age): return .stored(envelope, .hit(.memory, age: age))
             case .stale(let envelope, let age):
-                if policy.mode != .onlyIfCached {
+                // A new answer that would not be stored is not worth its call.
+                if policy.mode.stores {
                     try policy.validate()
                     self.revalidate(request, wish, upstream: upstream)
                     return .stored(envelope, .stale(age: age, .revalidating))
@@ -134,10 +135,11 @@ extension ResponseCache {
         }
         let verdict: CacheReason
         switch self.judge(request, wish) {
-        case .hit, .stale:
+        case .hit:
             // A hit never extends an entry, so what a hit would have spared must not either.
             flight.storesNothing()
             verdict = .observedHit
+        case .stale: verdict = .observedHit
         case .repeated, .nothing: verdict = wouldJoin ? .observedJoin : .observedMiss
         }
         self.launch(flight, isObserved: true, upstream: upstream)

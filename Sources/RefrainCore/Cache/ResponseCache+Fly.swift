@@ -56,7 +56,11 @@ extension ResponseCache {
         }
         let now = self.time.now()
         let wish: Wish = flight.isMemo ? .bytes : flight.isStreamingCall ? .events : .message
-        guard case .hit = self.judge(envelope, flight.request, wish, at: now) else { return nil }
+        guard case .hit = self.judge(envelope, flight.request, wish, at: now) else {
+            // Too old for this caller, but it may stand in for an error.
+            if self.memory.lookup(flight.key, now: now) == nil { self.memory.insert(envelope, now: now) }
+            return nil
+        }
         self.memory.insert(envelope, now: now)
         return envelope
     }

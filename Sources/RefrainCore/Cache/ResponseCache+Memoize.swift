@@ -19,6 +19,14 @@ extension ResponseCache {
         self.counters.answered(status)
         return answer.body
     }
+
+    /// The bytes under `key`, produced by `produce` where there are none that are younger than `ttl`: see
+    /// ``memoize(_:policy:produce:)``.
+    public func memoize(
+        _ key: RequestKey, ttl: Duration, tags: [String] = [], produce: @escaping @Sendable () async throws -> [UInt8]
+    ) async throws -> [UInt8] {
+        try await self.memoize(key, policy: CachePolicy(ttl: ttl, tags: tags), produce: produce)
+    }
 }
 
 extension RequestKey {

@@ -110,7 +110,7 @@ extension ResponseCache {
             var parser = SSEParser()
             return try parser.feed(answer.body).map(\.raw)
         }
-        if let error = APIErrorBody(json: answer.body) { return [error.event().raw] }
+        if answer.stored == nil, let error = APIErrorBody(json: answer.body) { return [error.event().raw] }
         do throws(WireError) {
             return try MessageReplayer.events(for: answer.body)
         } catch {

@@ -112,6 +112,16 @@ final class FakeTier: ResponseStore {
         #expect(names(try await stream.collected()).last == "message_stop")
     }
 
+    @Test func whatIsTooOldForACallMayStandInForItsError() async throws {
+        let upstream = ScriptedUpstream { number, _ in number == 0 ? .message(CacheFixture.message) : .error(529) }
+        let policy = CachePolicy(ttl: .seconds(10), staleIfError: .seconds(20))
+        _ = try await self.respond(self.instance(), upstream, policy)
+        await until { self.tier.sets == 1 }
+        self.clock.advance(by: .seconds(15))
+        let stale = try await self.respond(self.instance(), upstream, policy)
+        #expect(stale.cache == .stale(age: .seconds(15), .upstreamFailed))
+    }
+
     @Test func callersThatWaitShareOneRead() async throws {
         let upstream = ScriptedUpstream(message: CacheFixture.message)
         _ = try await self.respond(self.instance(), upstream)

@@ -86,9 +86,11 @@ import Testing
         var policy = Self.revalidate
         policy.mode = .onlyIfCached
         await #expect(throws: CacheError.self) { _ = try await self.fixture.respond(upstream, policy) }
+        policy.mode = .readOnly
+        #expect(try await self.fixture.respond(upstream, policy).cache == .miss(.expired))
         policy.mode = .refresh
         #expect(try await self.fixture.respond(upstream, policy).cache == .miss(.refresh))
-        #expect(upstream.callCount == 2)
+        #expect(upstream.callCount == 3)
     }
 
     // MARK: In place of an error
