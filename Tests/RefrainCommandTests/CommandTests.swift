@@ -175,6 +175,26 @@ import Testing
         #expect(try JSONValue(Array(json.output.utf8))["reason"]?.string == reason)
     }
 
+    @Test func explainsADifference() throws {
+        let first = try TemporaryFile(Array(Self.body("one").utf8))
+        let second = try TemporaryFile(Array(Self.body("two", stream: true).utf8))
+        let result = try Refrain("explain", first.path, second.path).run()
+        #expect(result.status == 0)
+        #expect(result.output.contains("messages[0].content"))
+        #expect(!result.output.contains("stream"))
+        #expect(result.output.contains("prompt-cache prefix"))
+        let json = try JSONValue(Array(try Refrain("explain", first.path, second.path, "--json").run().output.utf8))
+        #expect(json["shares_key"]?.bool == false)
+        #expect(json["differences"]?.array?.count == 1)
+        #expect(json["prompt_prefix"]?["section"]?.string == "messages")
+        let same = try Refrain("explain", first.path, "-", input: Self.body("one", stream: true)).run()
+        #expect(same.status == 0)
+        #expect(same.output.contains("same key"))
+        let unkeyed = try Refrain("explain", first.path, "-", input: #"{"max_tokens":0}"#).run()
+        #expect(unkeyed.status == 1)
+        #expect(unkeyed.output.contains("max-tokens-zero"))
+    }
+
     @Test func theSimulatorSaysWhereItIsAndEndsOnRequest() throws {
         let running = try Refrain("simulate", "--port", "0", "--json").start()
         let line = try JSONValue(Array(running.nextOutput().utf8))
