@@ -29,6 +29,11 @@ struct RawObject: Sendable {
     /// Whether there is a member with this name, given with its quotes.
     func contains(_ name: [UInt8]) -> Bool { self.members.contains { $0.name == name } }
 
+    /// Whether there is a member with one of these names.
+    func holds(_ names: [StaticString]) -> Bool {
+        self.members.contains { member in names.contains { member.name.isQuoted($0) } }
+    }
+
     /// Whether two members have the same name, or a name is spelled with an escape and so might be another's. Linear.
     var isAmbiguous: Bool {
         Set(self.members.lazy.map(\.name)).count != self.members.count

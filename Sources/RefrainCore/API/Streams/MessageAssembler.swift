@@ -103,7 +103,9 @@ public struct MessageAssembler: Sendable {
 
     private mutating func start(_ event: JSONCursor) {
         guard self.phase == .waiting else { return self.drop(.secondMessageStart) }
-        guard let message = event["message"], message.kind == .object else { return self.drop(.invalidEvent) }
+        guard let message = event["message"], message["type"]?.raw.isQuoted("message") == true else {
+            return self.drop(.invalidEvent)
+        }
         self.phase = .open
         self.message = RawObject(message)
         if self.message.isAmbiguous { self.isEventsOnly = true }
@@ -118,7 +120,7 @@ public struct MessageAssembler: Sendable {
             guard block.kind == .object else { return self.drop(.invalidEvent) }
             var finished = AssembledBlock(block)
             finished.isOpen = false
-            if finished.isAmbiguous { self.isEventsOnly = true }
+            self.note(finished, block)
             self.blocks.append(finished)
         }
         self.hasInitialContent = !self.blocks.isEmpty
@@ -133,11 +135,16 @@ public struct MessageAssembler: Sendable {
         guard index == self.blocks.count else { return self.drop(.outOfOrder) }
         self.byteCount += block.raw.count
         let started = AssembledBlock(block)
-        if started.isAmbiguous { self.isEventsOnly = true }
-        if started.type == "fallback", let model = block["to"]?["model"], model.kind == .string {
+        self.note(started, block)
+        self.blocks.append(started)
+    }
+
+    /// Does what a block means for the message it stands in.
+    private mutating func note(_ block: AssembledBlock, _ json: JSONCursor) {
+        if block.isAmbiguous { self.isEventsOnly = true }
+        if block.type == "fallback", let model = json["to"]?["model"], model.kind == .string {
             self.message.set("model", Array(model.raw))
         }
-        self.blocks.append(started)
     }
 
     private mutating func extendBlock(_ event: JSONCursor) {
@@ -173,6 +180,10 @@ public struct MessageAssembler: Sendable {
         }
         if top.isAmbiguous || changes.isAmbiguous { self.isEventsOnly = true }
         self.byteCount += event.raw.count
+        // What identifies the message does not change on its way.
+        if changes.holds(["id", "type", "role", "content", "usage"]) || top.holds(["id", "role", "content"]) {
+            self.isEventsOnly = true
+        }
         for member in changes.members
         where !member.value.isNull || member.name.isQuoted("stop_reason") || member.name.isQuoted("stop_sequence")
             || member.name.isQuoted("stop_details")

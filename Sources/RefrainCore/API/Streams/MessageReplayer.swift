@@ -37,22 +37,28 @@ public enum MessageReplayer {
         } catch {
             throw WireError(error)
         }
-        let root = document.root
-        var content: JSONCursor?
-        var isMessage = false
-        for (name, value) in root.members {
-            if name.raw.isQuoted("content") { content = value }
-            if name.raw.isQuoted("type") { isMessage = value.raw.isQuoted("message") }
+        var result: (bytes: [UInt8], ends: [Int])?
+        document.withView { root in
+            var content: JSONView?
+            var isMessage = false
+            root.forEachMember { name, value in
+                if name.isQuoted("content") { content = value }
+                if name.isQuoted("type") { isMessage = value.isQuoted("message") }
+            }
+            guard isMessage, let content, content.kind == .array else { return }
+            var writer = EventWriter(capacity: message.count + message.count / 4 + 1024)
+            writer.messageStart(root)
+            var index = 0
+            content.forEachElement { block in
+                writer.block(block, at: index)
+                index += 1
+            }
+            writer.messageDelta(root)
+            writer.event("message_stop") { _ in }
+            result = (writer.bytes, writer.ends)
         }
-        guard isMessage, let content, content.kind == .array else {
-            throw WireError(.unexpectedShape, "not a message")
-        }
-        var writer = EventWriter(capacity: message.count + message.count / 4 + 1024)
-        writer.messageStart(root)
-        for (index, block) in content.elements.enumerated() { writer.block(block, at: index) }
-        writer.messageDelta(root)
-        writer.event("message_stop") { _ in }
-        return (writer.bytes, writer.ends)
+        guard let result else { throw WireError(.unexpectedShape, "not a message") }
+        return result
     }
 }
 
@@ -78,7 +84,7 @@ private struct EventWriter {
         self.ends.append(self.bytes.count)
     }
 
-    mutating func messageStart(_ message: JSONCursor) {
+    mutating func messageStart(_ message: JSONView) {
         self.event("message_start") { writer in
             writer.append(",\"message\":")
             writer.object(message) { name, value, writer in
@@ -93,9 +99,9 @@ private struct EventWriter {
     }
 
     /// The usage as it was before the first token was counted.
-    private mutating func startUsage(_ usage: JSONCursor) {
+    private mutating func startUsage(_ usage: JSONView) {
         self.object(usage) { name, value, writer in
-            if name.raw.isQuoted("output_tokens"), value.kind == .number, !value.raw.elementsEqual([0x30]) {
+            if name.isQuoted("output_tokens"), value.kind == .number, !value.isZero {
                 writer.append("1")
             } else {
                 writer.append(value)
@@ -103,48 +109,59 @@ private struct EventWriter {
         }
     }
 
-    mutating func messageDelta(_ message: JSONCursor) {
+    mutating func messageDelta(_ message: JSONView) {
         self.event("message_delta") { writer in
             writer.append(",\"delta\":")
-            var separator: StaticString = "{"
-            for (name, value) in message.members where name.nameKind == .stop || name.nameKind == .container {
-                writer.append(separator)
-                writer.member(name, value)
-                separator = ","
+            writer.someMembers(of: message) { name, _ in name.nameKind == .stop || name.nameKind == .container }
+            writer.append(",\"usage\":")
+            var usage: JSONView?
+            message.forEachMember { name, value in
+                if name.nameKind == .usage { usage = value }
             }
-            writer.append(separator.utf8Start.pointee == UInt8(ascii: "{") ? "{},\"usage\":" : "},\"usage\":")
-            separator = "{"
-            for (name, value) in message["usage"]?.members.filter({ $0.name.isCumulative && !$0.value.isNull }) ?? [] {
-                writer.append(separator)
-                writer.member(name, value)
-                separator = ","
+            if let usage {
+                writer.someMembers(of: usage) { name, value in name.isCumulative && value.kind != .null }
+            } else {
+                writer.append("{}")
             }
-            writer.append(separator.utf8Start.pointee == UInt8(ascii: "{") ? "{}" : "}")
-            for (name, value) in message.members where name.nameKind == .contextManagement && !value.isNull {
+            message.forEachMember { name, value in
+                guard name.nameKind == .contextManagement, value.kind != .null else { return }
                 writer.append(",")
                 writer.member(name, value)
             }
         }
     }
 
-    mutating func block(_ block: JSONCursor, at index: Int) {
+    /// Writes an object of the chosen members.
+    private mutating func someMembers(of object: JSONView, where isChosen: (JSONView, JSONView) -> Bool) {
+        self.append("{")
+        var isFirst = true
+        object.forEachMember { name, value in
+            guard isChosen(name, value) else { return }
+            if !isFirst { self.append(",") }
+            isFirst = false
+            self.member(name, value)
+        }
+        self.append("}")
+    }
+
+    mutating func block(_ block: JSONView, at index: Int) {
         let parts = BlockParts(block)
         self.event("content_block_start") { writer in
             writer.index(index)
             writer.append(",\"content_block\":")
             writer.object(block) { name, value, writer in
                 switch parts.kind {
-                case .text where name.raw.isQuoted("text") && value.kind == .string,
-                    .thinking where name.raw.isQuoted("thinking") && value.kind == .string,
-                    .thinking where name.raw.isQuoted("signature") && value.kind == .string:
+                case .text where name.isQuoted("text") && value.kind == .string,
+                    .thinking where name.isQuoted("thinking") && value.kind == .string,
+                    .thinking where name.isQuoted("signature") && value.kind == .string:
                     writer.append("\"\"")
-                case .text where name.raw.isQuoted("citations") && value.kind == .array: writer.append("[]")
-                case .tool where name.raw.isQuoted("input"): writer.append("{}")
+                case .text where name.isQuoted("citations") && value.hasElements: writer.append("[]")
+                case .tool where name.isQuoted("input"): writer.append("{}")
                 default: writer.append(value)
                 }
             }
         }
-        for citation in parts.citations?.elements.map(\.self) ?? [] {
+        parts.citations?.forEachElement { citation in
             self.delta(index, "citations_delta", "citation") { $0.append(citation) }
         }
         if let text = parts.text, !text.isEmpty {
@@ -160,7 +177,7 @@ private struct EventWriter {
         if let input = parts.input {
             self.delta(index, "input_json_delta", "partial_json") { writer in
                 writer.append("\"")
-                if !input.elementsEqual("{}".utf8) { JSONString.append(input, escapedTo: &writer.bytes) }
+                if !input.elementsEqual("{}".utf8) { writer.escaped(input) }
                 writer.append("\"")
             }
         }
@@ -192,12 +209,12 @@ private struct EventWriter {
     }
 
     private mutating func object(
-        _ object: JSONCursor, _ value: (_ name: JSONCursor, _ value: JSONCursor, inout EventWriter) -> Void
+        _ object: JSONView, _ value: (_ name: JSONView, _ value: JSONView, inout EventWriter) -> Void
     ) {
         guard object.kind == .object else { return self.append(object) }
         self.append("{")
         var isFirst = true
-        for (name, old) in object.members {
+        object.forEachMember { name, old in
             if !isFirst { self.append(",") }
             isFirst = false
             self.bytes.append(contentsOf: name.raw)
@@ -207,24 +224,37 @@ private struct EventWriter {
         self.append("}")
     }
 
-    private mutating func member(_ name: JSONCursor, _ value: JSONCursor) {
+    private mutating func member(_ name: JSONView, _ value: JSONView) {
         self.bytes.append(contentsOf: name.raw)
         self.append(":")
         self.append(value)
     }
 
-    private mutating func quoted(_ content: ArraySlice<UInt8>) {
+    private mutating func quoted(_ content: UnsafeBufferPointer<UInt8>) {
         self.append("\"")
         self.bytes.append(contentsOf: content)
         self.append("\"")
     }
 
+    /// Appends JSON as the inside of a JSON string.
+    private mutating func escaped(_ json: UnsafeBufferPointer<UInt8>) {
+        // What needs no escape is appended in runs.
+        var run = 0
+        for (index, byte) in json.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5C {
+            self.bytes.append(contentsOf: UnsafeBufferPointer(rebasing: json[run..<index]))
+            JSONString.append(CollectionOfOne(byte), escapedTo: &self.bytes)
+            run = index + 1
+        }
+        self.bytes.append(contentsOf: UnsafeBufferPointer(rebasing: json[run...]))
+    }
+
+    @inline(__always)
     private mutating func append(_ text: StaticString) {
         self.bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     /// Appends the value's bytes; a line break between its tokens, which would end the `data:` line, as a space.
-    private mutating func append(_ value: JSONCursor) {
+    private mutating func append(_ value: JSONView) {
         let start = self.bytes.count
         self.bytes.append(contentsOf: value.raw)
         guard value.kind == .object || value.kind == .array else { return }
@@ -240,44 +270,46 @@ private struct BlockParts {
     enum Kind { case text, thinking, tool, whole }
 
     private(set) var kind = Kind.whole
-    private(set) var text: ArraySlice<UInt8>?
-    private(set) var citations: JSONCursor?
-    private(set) var signature: ArraySlice<UInt8>?
-    private(set) var input: ArraySlice<UInt8>?
+    private(set) var text: UnsafeBufferPointer<UInt8>?
+    private(set) var citations: JSONView?
+    private(set) var signature: UnsafeBufferPointer<UInt8>?
+    private(set) var input: UnsafeBufferPointer<UInt8>?
 
-    init(_ block: JSONCursor) {
-        for (name, value) in block.members where name.raw.isQuoted("type") {
-            let type = value.raw
+    init(_ block: JSONView) {
+        var kind = Kind.whole
+        block.forEachMember { name, type in
+            guard name.isQuoted("type") else { return }
             if type.isQuoted("text") {
-                self.kind = .text
+                kind = .text
             } else if type.isQuoted("thinking") {
-                self.kind = .thinking
+                kind = .thinking
             } else if type.isQuoted("tool_use") || type.isQuoted("server_tool_use") || type.isQuoted("mcp_tool_use") {
-                self.kind = .tool
+                kind = .tool
             } else {
-                self.kind = .whole
+                kind = .whole
             }
         }
-        guard self.kind != .whole else { return }
-        for (name, value) in block.members {
-            switch self.kind {
-            case .text where name.raw.isQuoted("text"): self.text = value.escapedContent
-            case .text where name.raw.isQuoted("citations") && value.kind == .array: self.citations = value
-            case .thinking where name.raw.isQuoted("thinking"): self.text = value.escapedContent
-            case .thinking where name.raw.isQuoted("signature"): self.signature = value.escapedContent
-            case .tool where name.raw.isQuoted("input"): self.input = value.raw
+        self.kind = kind
+        guard kind != .whole else { return }
+        block.forEachMember { name, value in
+            switch kind {
+            case .text where name.isQuoted("text"): self.text = value.escapedContent
+            case .text where name.isQuoted("citations") && value.kind == .array: self.citations = value
+            case .thinking where name.isQuoted("thinking"): self.text = value.escapedContent
+            case .thinking where name.isQuoted("signature"): self.signature = value.escapedContent
+            case .tool where name.isQuoted("input"): self.input = value.raw
             default: break
             }
         }
     }
 }
 
-extension JSONCursor {
+extension JSONView {
     fileprivate enum NameKind { case content, stop, usage, container, contextManagement, other }
 
     /// What the member of a message with this name is to a replay.
     fileprivate var nameKind: NameKind {
-        let name = self.raw
+        let name = self
         if name.isQuoted("content") { return .content }
         if name.isQuoted("usage") { return .usage }
         if name.isQuoted("stop_reason") || name.isQuoted("stop_sequence") || name.isQuoted("stop_details") {
@@ -290,7 +322,7 @@ extension JSONCursor {
 
     /// Whether `message_delta` repeats the member of `usage` with this name.
     fileprivate var isCumulative: Bool {
-        let name = self.raw
+        let name = self
         return name.isQuoted("input_tokens") || name.isQuoted("output_tokens")
             || name.isQuoted("cache_creation_input_tokens") || name.isQuoted("cache_read_input_tokens")
             || name.isQuoted("output_tokens_details") || name.isQuoted("server_tool_use")
