@@ -97,7 +97,8 @@ let package = Package(
                 "RefrainSimulator", "RefrainCore", "RefrainKeys",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-            ]
+            ],
+            exclude: ["Python/sdk_check.py"]
         ),
         .testTarget(
             name: "RefrainCommandTests",

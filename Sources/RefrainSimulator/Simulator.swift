@@ -7,9 +7,9 @@ public import ServiceLifecycle
 
 /// A simulated Claude on a port of this machine.
 ///
-/// It answers `POST /v1/messages`, `POST /v1/messages/count_tokens`, `GET /v1/models` and `GET /v1/models/{id}` under any
-/// path prefix, as JSON and as server-sent events, without TLS. It never calls anything. What it simulates and how
-/// closely is written down in `docs/simulator.md`.
+/// It answers `POST /v1/messages`, `POST /v1/messages/count_tokens`, `GET /v1/models` and `GET /v1/models/{id}` under
+/// any path prefix, as JSON and as server-sent events, without TLS. It never calls anything. What it simulates and
+/// how closely is written down in `docs/simulator.md`.
 public final class Simulator: Service {
     private let configuration: SimulatorConfiguration
     private let logger: Logger
@@ -63,6 +63,7 @@ public final class Simulator: Service {
     /// Runs `body` with a simulation that listens, and ends it afterwards.
     ///
     /// - Throws: what prevented it from listening, or what `body` throws.
+    @discardableResult
     public static func withServer<Result: Sendable>(
         _ configuration: SimulatorConfiguration = SimulatorConfiguration(), logger: Logger? = nil,
         _ body: (SimulatorHandle) async throws -> Result

@@ -26,8 +26,9 @@ enum BetaHeader {
         let unknown = values.filter { !Self.names.contains(Self.name(of: $0)) }
         guard !unknown.isEmpty else { return }
         throw .invalid(
-            "Unexpected value(s) \(unknown.map { "`\($0)`" }.joined(separator: ", ")) for the `anthropic-beta` header. Please "
-                + "consult our documentation at https://docs.claude.com/en/api/beta-headers or try again without the header."
+            "Unexpected value(s) \(unknown.map { "`\($0)`" }.joined(separator: ", ")) for the `anthropic-beta` header. "
+                + "Please consult our documentation at https://docs.claude.com/en/api/beta-headers or try again "
+                + "without the header."
         )
     }
 

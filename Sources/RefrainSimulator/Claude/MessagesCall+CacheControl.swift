@@ -10,8 +10,8 @@ extension MessagesCall {
         guard let type = control["type"], type.hasContent("ephemeral") else {
             throw .invalid(
                 path,
-                "Input tag '\(control["type"]?.string ?? "")' found using 'type' does not match any of the expected tags: "
-                    + "'ephemeral'")
+                "Input tag '\(control["type"]?.string ?? "")' found using 'type' does not match any of the "
+                    + "expected tags: 'ephemeral'")
         }
         guard let ttl = Self.present(control, "ttl") else { return .fiveMinutes }
         if ttl.hasContent("5m") { return .fiveMinutes }

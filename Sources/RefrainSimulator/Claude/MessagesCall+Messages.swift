@@ -41,13 +41,13 @@ extension MessagesCall {
             case "system":
                 throw .invalid(
                     "messages",
-                    "Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not \"system\" "
-                        + "as an input message role.")
+                    "Unexpected role \"system\". The Messages API accepts a top-level `system` parameter, not "
+                        + "\"system\" as an input message role.")
             default:
                 throw .invalid(
                     "messages",
-                    "Unexpected role \"\(role)\". Allowed roles are \"user\" or \"assistant\". For more information, see "
-                        + "https://docs.claude.com/en/api/messages")
+                    "Unexpected role \"\(role)\". Allowed roles are \"user\" or \"assistant\". For more information, "
+                        + "see https://docs.claude.com/en/api/messages")
             }
             guard let content = message["content"] else { throw .invalid("\(path).content", "Field required") }
             let first = self.prompt.blocks.count
@@ -224,7 +224,6 @@ extension MessagesCall {
 
 /// Checks that each call of a tool is answered in the next turn, and that each answer has its call.
 private struct ToolPairing {
-    private var seen: Set<String> = []
     /// The calls of the assistant's turn so far, in order, and the message that made the first.
     private var calls: [String] = []
     private var callMessage = 0
@@ -236,17 +235,16 @@ private struct ToolPairing {
     mutating func add(_ block: JSONCursor, path: String, message: Int, role: String) throws(APIFailure) {
         if role != "system" { try self.turn(to: role) }
         if block["type"]?.hasContent("tool_use") == true, let id = block["id"]?.string {
-            guard self.seen.insert(id).inserted else {
-                throw .invalid(path, "`tool_use` ids must be unique")
-            }
+            // Recorded requests repeat an id in a later turn and are accepted, so it is the turn that counts.
+            guard !self.calls.contains(id) else { throw .invalid(path, "`tool_use` ids must be unique") }
             if self.calls.isEmpty { self.callMessage = message }
             self.calls.append(id)
         } else if block["type"]?.hasContent("tool_result") == true, let id = block["tool_use_id"]?.string {
             guard self.open.contains(id) else {
                 throw .invalid(
                     path,
-                    "unexpected `tool_use_id` found in `tool_result` blocks: \(id). Each `tool_result` block must have a "
-                        + "corresponding `tool_use` block in the previous message.")
+                    "unexpected `tool_use_id` found in `tool_result` blocks: \(id). Each `tool_result` block must have "
+                        + "a corresponding `tool_use` block in the previous message.")
             }
             self.answered.insert(id)
         }
@@ -286,7 +284,7 @@ private struct ToolPairing {
     private func missing(_ ids: [String]) -> APIFailure {
         .invalid(
             "messages.\(self.callMessage)",
-            "`tool_use` ids were found without `tool_result` blocks immediately after: \(ids.joined(separator: ", ")). Each "
-                + "`tool_use` block must have a corresponding `tool_result` block in the next message.")
+            "`tool_use` ids were found without `tool_result` blocks immediately after: \(ids.joined(separator: ", ")). "
+                + "Each `tool_use` block must have a corresponding `tool_result` block in the next message.")
     }
 }

@@ -1,6 +1,6 @@
 import RefrainKeys
 
-/// JSON that fits a JSON schema, as a model would write it: required properties in the schema's order, no optional ones.
+/// JSON that fits a JSON schema, as a model would write it: required properties in the schema's order, no others.
 struct SchemaSample {
     private let root: JSONCursor
     private static let depthLimit = 12

@@ -1,3 +1,5 @@
+import RefrainCore
+
 /// A model as the simulation knows it: what it is called, how large it is, and which rules gate its requests.
 package struct SimulatedModel: Sendable {
     /// The id without its date.
@@ -6,16 +8,17 @@ package struct SimulatedModel: Sendable {
     package let resolvedID: String
     /// The name that `GET /v1/models` shows.
     package let displayName: String
-    /// When it was released, as an RFC 3339 date.
+    /// When it was released, as an RFC 3339 date: the date of its id, and the same made-up day for ids without one.
     package let created: String
     /// The tokens of the longest prompt.
     package let maximumInput: Int
     /// The most output tokens.
     package let maximumOutput: Int
-    /// The fewest tokens of a prefix that the prompt cache keeps.
-    package let minimumCacheableTokens: Int
     /// Which rules gate its requests.
     package let rules: Rules
+
+    /// The fewest tokens of a prefix that the prompt cache keeps; more than any prompt has where it keeps none.
+    package var minimumCacheableTokens: Int { ModelTable.standard.minimumCacheableTokens(of: self.id) ?? .max }
 
     /// Rules that hold for some models only.
     package struct Rules: OptionSet, Sendable {
@@ -83,57 +86,57 @@ package struct SimulatedModel: Sendable {
     private static let forced: Rules = [.alwaysThinks, .rejectsForcedTools]
 
     private static let all: [SimulatedModel] = [
-        Self.new("claude-fable-5-2", "Claude Fable 5.2", "2026-11-10", 512, Self.current.union(Self.forced)),
-        Self.new("claude-mythos-5-2", "Claude Mythos 5.2", "2026-11-10", 512, Self.current.union(Self.forced)),
-        Self.new("claude-haiku-5-5", "Claude Haiku 5.5", "2026-10-01", 512, Self.current),
-        Self.new("claude-sonnet-5-5", "Claude Sonnet 5.5", "2026-09-24", 512, Self.current.union(.rejectsForcedTools)),
-        Self.new("claude-opus-5-5", "Claude Opus 5.5", "2026-09-03", 512, Self.current.union(Self.forced)),
-        Self.new("claude-fable-5-1", "Claude Fable 5.1", "2026-08-31", 512, Self.current.union(Self.forced)),
-        Self.new("claude-mythos-5-1", "Claude Mythos 5.1", "2026-08-31", 512, Self.current.union(Self.forced)),
-        Self.new("claude-sonnet-5", "Claude Sonnet 5", "2026-06-11", 1_024, Self.current.union(.rejectsSystemMessages)),
-        Self.new("claude-fable-5", "Claude Fable 5", "2026-06-25", 512, Self.current.union(.alwaysThinks)),
-        Self.new("claude-mythos-5", "Claude Mythos 5", "2026-06-25", 512, Self.current.union(.alwaysThinks)),
-        Self.new("claude-opus-5", "Claude Opus 5", "2026-07-16", 512, Self.current),
-        Self.new("claude-opus-4-8", "Claude Opus 4.8", "2026-05-14", 1_024, Self.current),
-        Self.new("claude-opus-4-7", "Claude Opus 4.7", "2026-04-16", 2_048, Self.current),
-        Self.new("claude-mythos-preview", "Claude Mythos Preview", "2026-04-07", 2_048, Self.current),
+        Self.new("claude-fable-5-2", "Claude Fable 5.2", Self.current.union(Self.forced)),
+        Self.new("claude-mythos-5-2", "Claude Mythos 5.2", Self.current.union(Self.forced)),
+        Self.new("claude-haiku-5-5", "Claude Haiku 5.5", Self.current),
+        Self.new("claude-sonnet-5-5", "Claude Sonnet 5.5", Self.current.union(.rejectsForcedTools)),
+        Self.new("claude-opus-5-5", "Claude Opus 5.5", Self.current.union(Self.forced)),
+        Self.new("claude-fable-5-1", "Claude Fable 5.1", Self.current.union(Self.forced)),
+        Self.new("claude-mythos-5-1", "Claude Mythos 5.1", Self.current.union(Self.forced)),
+        Self.new("claude-sonnet-5", "Claude Sonnet 5", Self.current.union(.rejectsSystemMessages)),
+        Self.new("claude-fable-5", "Claude Fable 5", Self.current.union(.alwaysThinks)),
+        Self.new("claude-mythos-5", "Claude Mythos 5", Self.current.union(.alwaysThinks)),
+        Self.new("claude-opus-5", "Claude Opus 5", Self.current),
+        Self.new("claude-opus-4-8", "Claude Opus 4.8", Self.current),
+        Self.new("claude-opus-4-7", "Claude Opus 4.7", Self.current),
+        Self.new("claude-mythos-preview", "Claude Mythos Preview", Self.current),
         Self.new(
-            "claude-opus-4-6", "Claude Opus 4.6", "2026-02-05", 4_096, [.rejectsPrefill, .hasEffort, .keepsThinking]),
+            "claude-opus-4-6", "Claude Opus 4.6", [.rejectsPrefill, .hasEffort, .keepsThinking]),
         Self.new(
-            "claude-sonnet-4-6", "Claude Sonnet 4.6", "2026-02-17", 1_024,
+            "claude-sonnet-4-6", "Claude Sonnet 4.6",
             [.rejectsPrefill, .hasEffort, .keepsThinking]),
-        Self.old("claude-opus-4-5", "20251101", "Claude Opus 4.5", 4_096, 64_000, [.hasEffort, .keepsThinking]),
-        Self.old("claude-haiku-4-5", "20251001", "Claude Haiku 4.5", 4_096, 64_000, []),
-        Self.old("claude-sonnet-4-5", "20250929", "Claude Sonnet 4.5", 1_024, 64_000, []),
-        Self.old("claude-opus-4-1", "20250805", "Claude Opus 4.1", 1_024, 32_000, []),
-        Self.old("claude-opus-4", "20250514", "Claude Opus 4", 1_024, 32_000, []),
-        Self.old("claude-sonnet-4", "20250514", "Claude Sonnet 4", 1_024, 64_000, []),
-        Self.old("claude-3-7-sonnet", "20250219", "Claude Sonnet 3.7", 1_024, 64_000, []),
-        Self.old("claude-3-5-sonnet", "20241022", "Claude Sonnet 3.5", 1_024, 8_192, []),
-        Self.old("claude-3-5-haiku", "20241022", "Claude Haiku 3.5", 2_048, 8_192, []),
-        Self.old("claude-3-opus", "20240229", "Claude Opus 3", 1_024, 4_096, []),
-        Self.old("claude-3-haiku", "20240307", "Claude Haiku 3", 2_048, 4_096, []),
+        Self.old("claude-opus-4-5", "20251101", "Claude Opus 4.5", 64_000, [.hasEffort, .keepsThinking]),
+        Self.old("claude-haiku-4-5", "20251001", "Claude Haiku 4.5", 64_000, []),
+        Self.old("claude-sonnet-4-5", "20250929", "Claude Sonnet 4.5", 64_000, []),
+        Self.old("claude-opus-4-1", "20250805", "Claude Opus 4.1", 32_000, []),
+        Self.old("claude-opus-4", "20250514", "Claude Opus 4", 32_000, []),
+        Self.old("claude-sonnet-4", "20250514", "Claude Sonnet 4", 64_000, []),
+        Self.old("claude-3-7-sonnet", "20250219", "Claude Sonnet 3.7", 64_000, []),
+        Self.old("claude-3-5-sonnet", "20241022", "Claude Sonnet 3.5", 8_192, []),
+        Self.old("claude-3-5-haiku", "20241022", "Claude Haiku 3.5", 8_192, []),
+        Self.old("claude-3-opus", "20240229", "Claude Opus 3", 4_096, []),
+        Self.old("claude-3-haiku", "20240307", "Claude Haiku 3", 4_096, []),
         SimulatedModel(
             id: "claude-2.1", resolvedID: "claude-2.1", displayName: "Claude 2.1", created: "2023-11-21",
-            maximumInput: 200_000, maximumOutput: 4_096, minimumCacheableTokens: .max, rules: []),
+            maximumInput: 200_000, maximumOutput: 4_096, rules: []),
     ]
 
     /// A model since 4.6: a dateless id and a context of a million tokens.
     private static func new(
-        _ id: String, _ name: String, _ created: String, _ minimum: Int, _ rules: Rules
+        _ id: String, _ name: String, _ rules: Rules
     ) -> SimulatedModel {
         SimulatedModel(
-            id: id, resolvedID: id, displayName: name, created: created, maximumInput: 1_000_000,
-            maximumOutput: 128_000, minimumCacheableTokens: minimum, rules: rules)
+            id: id, resolvedID: id, displayName: name, created: "2026-01-01", maximumInput: 1_000_000,
+            maximumOutput: 128_000, rules: rules)
     }
 
     /// A model before 4.6: the id ends with its date.
     private static func old(
-        _ id: String, _ date: String, _ name: String, _ minimum: Int, _ maximumOutput: Int, _ rules: Rules
+        _ id: String, _ date: String, _ name: String, _ maximumOutput: Int, _ rules: Rules
     ) -> SimulatedModel {
         SimulatedModel(
             id: id, resolvedID: "\(id)-\(date)", displayName: name,
             created: "\(date.prefix(4))-\(date.dropFirst(4).prefix(2))-\(date.suffix(2))", maximumInput: 200_000,
-            maximumOutput: maximumOutput, minimumCacheableTokens: minimum, rules: rules)
+            maximumOutput: maximumOutput, rules: rules)
     }
 }

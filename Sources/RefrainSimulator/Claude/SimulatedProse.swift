@@ -2,16 +2,17 @@
 /// characters that break careless encoders.
 enum SimulatedProse {
     private static let words = """
-        the a this that each every most many some model cache request answer response prompt token stream event block tool \
-        message system user client server network latency cost budget window prefix entry key value result reason method \
-        example question context language structure pattern service process memory storage time change difference \
-        approach decision detail effect measure number order part point problem question rate rule sample scale shape \
-        simple stable useful common different early exact fast final first general large likely local longer natural \
-        possible previous quick reliable separate several short similar slow small specific strong whole careful \
-        is has keeps makes needs reads returns sends shows stays takes uses writes depends follows becomes begins ends \
-        and but or because when where while so then also often usually always sometimes already still instead together \
-        with without for from into over under between after before during through about against among across \
-        understanding implementation consideration representation infrastructure
+        the a this that each every most many some model cache request answer response prompt token stream event \
+        block tool message system user client server network latency cost budget window prefix entry key value \
+        result reason method example question context language structure pattern service process memory storage \
+        time change difference approach decision detail effect measure number order part point problem question \
+        rate rule sample scale shape simple stable useful common different early exact fast final first general \
+        large likely local longer natural possible previous quick reliable separate several short similar slow \
+        small specific strong whole careful is has keeps makes needs reads returns sends shows stays takes uses \
+        writes depends follows becomes begins ends and but or because when where while so then also often \
+        usually always sometimes already still instead together with without for from into over under between \
+        after before during through about against among across understanding implementation consideration \
+        representation infrastructure
         """.split(separator: " ").map(String.init)
 
     private static let rarities = [

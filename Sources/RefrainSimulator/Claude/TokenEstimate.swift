@@ -4,7 +4,7 @@ import RefrainKeys
 ///
 /// The estimate is additive over blocks, which the prompt cache needs, and monotonous in the text. English prose comes
 /// out near 4.5 bytes a token, code and JSON near 3, as recorded responses have it; models from 4.7 on count 30 % more.
-enum TokenEstimate {
+package enum TokenEstimate {
     /// The tokens of every request besides its content.
     static let perRequest = 3
     /// The tokens of a message besides its content.
@@ -13,7 +13,7 @@ enum TokenEstimate {
     static let toolInstructions = 346
 
     /// The tokens of UTF-8 text, at least 1 unless it is empty.
-    static func text(_ bytes: some Sequence<UInt8>) -> Int {
+    package static func text(_ bytes: some Sequence<UInt8>) -> Int {
         // Words of up to seven letters are a token; longer ones one for each further six letters. A digit run is one
         // for each three digits, other ASCII a token for each two marks, other scripts a token for each scalar's lead.
         var tokens = 0

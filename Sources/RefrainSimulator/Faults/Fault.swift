@@ -133,8 +133,8 @@ public struct FaultSyntaxError: Error, Hashable, Sendable, CustomStringConvertib
 
     /// What was wrong, and what a fault looks like.
     public var description: String {
-        "\"\(self.text)\" is no fault: expected one of rate-limit[:SECONDS|:none], spend-limit, overloaded, error[:STATUS], "
-            + "hang[:EVENTS], reset[:EVENTS], truncate[:EVENTS], cut[:EVENTS], error-event[:EVENTS], "
+        "\"\(self.text)\" is no fault: expected one of rate-limit[:SECONDS|:none], spend-limit, overloaded, "
+            + "error[:STATUS], hang[:EVENTS], reset[:EVENTS], truncate[:EVENTS], cut[:EVENTS], error-event[:EVENTS], "
             + "drip[:BYTES/DURATION], delay[:DURATION], then optionally *COUNT, /EVERY or @RATE"
     }
 }

@@ -62,7 +62,7 @@ struct Delivery: Sendable {
 
     private func perform(_ step: DeliveryScript.Step) async throws {
         switch step {
-        case .wait(let duration): try await self.time.sleep(duration)
+        case .wait(let duration): try await self.wait(duration)
         case .begin: self.state.withLock { $0.claude.responseBegan(self.response) }
         case .hang:
             try await self.clientLeft()
@@ -83,6 +83,21 @@ struct Delivery: Sendable {
     private func ended(isFinished: Bool) {
         guard self.response.isAnswer else { return }
         self.state.withLock { $0.claude.callEnded(isFinished: isFinished) }
+    }
+
+    /// Waits, but not longer than the client does.
+    private func wait(_ duration: Duration) async throws {
+        // The next write notices soon enough that a client has left during a short pause.
+        guard duration > .milliseconds(100) else { return try await self.time.sleep(duration) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.time.sleep(duration) }
+            group.addTask {
+                try await self.clientLeft()
+                throw Broken()
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
     }
 
     /// Returns once the connection is closed.

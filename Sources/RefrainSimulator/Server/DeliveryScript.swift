@@ -1,8 +1,8 @@
 import RefrainCore
 
 /// The steps in which a planned response is sent: pacing, pings and faults spelled out, without any I/O.
-struct DeliveryScript: Sendable, Equatable {
-    enum Step: Sendable, Equatable {
+package struct DeliveryScript: Sendable, Equatable {
+    package enum Step: Sendable, Equatable {
         case wait(Duration)
         /// The answer has begun: what it adds to the prompt cache is readable from here on.
         case begin
@@ -18,10 +18,10 @@ struct DeliveryScript: Sendable, Equatable {
     }
 
     /// The steps before the head, and from the head on. The second are empty where there is no head.
-    private(set) var beforeHead: [Step] = []
-    private(set) var fromHead: [Step] = []
+    package private(set) var beforeHead: [Step] = []
+    package private(set) var fromHead: [Step] = []
 
-    init(_ response: PlannedResponse, _ configuration: SimulatorConfiguration) {
+    package init(_ response: PlannedResponse, _ configuration: SimulatorConfiguration) {
         var pieces = response.pieces
         var contentLength = response.isStream ? nil : response.body.count
         var end = Step.finish
