@@ -102,13 +102,25 @@ import Testing
         #expect(try self.input([#"{}"#], start: #"{"a": 1}"#).contains(#""input":{},"#))
     }
 
-    @Test(arguments: [#"{\"a\":"#, #"{\"a\":1}}"#, "x"]) func refusesAnInputThatIsNoJSON(_ fragment: String) {
-        let stream = self.stream([
-            #"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"n","input":{}}}"#,
-            #"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"\#(fragment)"}}"#,
-            #"{"type":"content_block_stop","index":0}"#,
-        ])
-        #expect(assembled(data: stream) == .incomplete(.invalidToolInput))
+    @Test(arguments: [#"{\"a\":"#, #"{\"a\":1}}"#, "x"], [true, false])
+    func anInputThatIsNoJSONLeavesEventsOnly(_ fragment: String, _ isClosed: Bool) throws {
+        let stream = self.stream(
+            [
+                #"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"n","input":{}}}"#,
+                #"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"\#(fragment)"}}"#,
+            ] + (isClosed ? [#"{"type":"content_block_stop","index":0}"#] : []))
+        #expect(assembled(data: stream) == .eventsOnly)
+        #expect(assembled(data: stream.dropLast()) == .incomplete(.noMessageStop))
+        var assembler = MessageAssembler()
+        for data in stream { assembler.consume(event(data)) }
+        let summary = try #require(assembler.summary())
+        #expect(summary.hasBrokenInput)
+        #expect(summary.toolUseIDs == ["t"])
+    }
+
+    @Test func aDeltaThatChangesWhatTheMessageIsLeavesEventsOnly() {
+        #expect(assembled(data: self.stream([], delta: #""stop_reason":"end_turn","id":"x""#)) == .eventsOnly)
+        #expect(assembled(data: self.stream([], top: #","content":[]"#)) == .eventsOnly)
     }
 
     @Test func mergesWhatTheMessageDeltaSays() {

@@ -11,11 +11,13 @@ import Testing
         "spliced-message-start.chunks.txt 0": .secondMessageStart,
         "tar/duplicate-message-start.chunks.txt 0": .secondMessageStart,
         "tar/spliced-message-start.chunks.txt 0": .secondMessageStart,
-        // The input was cut short by max_tokens, and its block never closed.
-        "incomplete_partial_json_response.txt": .openBlock,
-        "tool_use_invalid_json_response.txt": .invalidToolInput,
         // A content_block_stop before message_start.
         "unknown_events_response.txt": .outOfOrder,
+    ]
+
+    /// Streams with an input that is no JSON: one as the model wrote it, one cut short by max_tokens.
+    private static let eventsOnly: Set<String> = [
+        "incomplete_partial_json_response.txt", "tool_use_invalid_json_response.txt",
     ]
 
     @Test func assembleToWhatTheyTellAndReplayToTheSameBytes() throws {
@@ -33,12 +35,13 @@ import Testing
                 #expect(typed.json == message)
                 #expect(InputMessage.assistant(typed).content == .blocks(typed.content))
             case .incomplete(let reason): #expect(Self.broken[stream.name] == reason, "\(stream.name)")
+            case .eventsOnly: #expect(Self.eventsOnly.contains(stream.name), "\(stream.name)")
             case let other: Issue.record("\(stream.name): \(other)")
             }
             #expect(events.flatMap(\.raw).starts(with: stream.bytes), "\(stream.name)")
         }
         #expect(whole > 150)
-        #expect(streams.count - whole == Self.broken.count)
+        #expect(streams.count - whole == Self.broken.count + Self.eventsOnly.count)
     }
 
     @Test func theSameMessageOnRecordBothWaysIsTheSame() throws {

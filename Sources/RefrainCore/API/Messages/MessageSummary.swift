@@ -35,6 +35,8 @@ public struct MessageSummary: Hashable, Sendable {
     public var hasCompaction = false
     /// Whether the message has blocks of types that this version does not know.
     public var hasUnknownBlocks = false
+    /// Whether a tool's input in the stream is no JSON, so that another try is worth more than this answer.
+    public var hasBrokenInput = false
     /// The `type`s of `usage.iterations`, each once, in order of appearance.
     public var iterationKinds: [String] = []
 

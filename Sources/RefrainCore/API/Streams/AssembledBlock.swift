@@ -31,6 +31,9 @@ struct AssembledBlock: Sendable {
         }
     }
 
+    /// Whether the block has an input that comes in fragments.
+    var hasInput: Bool { ["tool_use", "server_tool_use", "mcp_tool_use"].contains(self.type) }
+
     /// Takes a delta of the given type.
     mutating func apply(_ deltaType: String, _ delta: JSONCursor) -> Effect {
         switch (deltaType, self.type) {

@@ -3,6 +3,10 @@ public enum AssembledStream: Hashable, Sendable {
     /// The whole message, as the API would have answered without `stream`.
     case message([UInt8])
     /// A whole stream that holds something that no message can be made of: it can only be repeated event by event.
+    ///
+    /// An unknown delta is such a thing, and so is a tool's input that is no JSON: fine-grained tool streaming gives it
+    /// as the model wrote it, or as far as `max_tokens` let it write. ``MessageSummary/hasBrokenInput`` tells the
+    /// latter, which is not worth keeping.
     case eventsOnly
     /// The API reported an error in the stream.
     case failed(APIErrorBody)
@@ -31,9 +35,6 @@ public struct IncompleteReason: Hashable, Sendable, CustomStringConvertible {
     public static let outOfOrder = IncompleteReason("out-of-order")
     /// An event's data is not JSON, or not of its event's shape.
     public static let invalidEvent = IncompleteReason("invalid-event")
-    /// The fragments of a tool's input make no JSON. The model wrote it so (fine-grained tool streaming allows it); it
-    /// is not kept, so that asking again can give a usable answer.
-    public static let invalidToolInput = IncompleteReason("invalid-tool-input")
     /// More bytes than the assembler's limit.
     public static let tooLarge = IncompleteReason("too-large")
 }

@@ -13,7 +13,8 @@ import RefrainKeys
 ///   (`container`, `context_management`, `input_transformations`, unknown ones) replace or are added unless null.
 /// - A `fallback` block renames the message's model, as the plain answer does.
 /// - Unknown events are ignored, and so are unknown members of a known delta (they describe the fragment). An unknown
-///   delta, or one in a block it is not known for, makes the stream ``AssembledStream/eventsOnly``.
+///   delta, one in a block it is not known for, or a tool's input that is no JSON makes the stream
+///   ``AssembledStream/eventsOnly``.
 /// - Blocks start in the order of their indices; several may be open at once. Content that `message_start` brings is
 ///   kept as finished blocks.
 ///
@@ -27,6 +28,7 @@ public struct MessageAssembler: Sendable {
     private var failure: APIErrorBody?
     private var incomplete: IncompleteReason?
     private var isEventsOnly = false
+    private var hasBrokenInput = false
     private var byteCount = 0
     private var message = RawObject()
     private var usage: RawObject?
@@ -89,13 +91,14 @@ public struct MessageAssembler: Sendable {
     /// What the policy needs to know of the message; nil unless the stream is whole.
     ///
     /// For a stream that is ``AssembledStream/eventsOnly`` it tells what is understood of it, and that it holds
-    /// something unknown.
+    /// something unknown or a broken input.
     public func summary() -> MessageSummary? {
         guard self.failure == nil, self.incomplete == nil, self.phase == .stopped,
             let document = try? JSONDocument(self.encoded(), limits: .response)
         else { return nil }
         var summary = MessageSummary(document.root)
-        if self.isEventsOnly { summary.hasUnknownBlocks = true }
+        summary.hasBrokenInput = self.hasBrokenInput
+        if self.isEventsOnly, !self.hasBrokenInput { summary.hasUnknownBlocks = true }
         return summary
     }
 
@@ -166,7 +169,7 @@ public struct MessageAssembler: Sendable {
         guard let index = event["index"]?.int else { return self.drop(.invalidEvent) }
         guard self.blocks.indices.contains(index), self.blocks[index].isOpen else { return self.drop(.outOfOrder) }
         self.blocks[index].isOpen = false
-        if !self.blocks[index].finishInput() { self.drop(.invalidToolInput) }
+        if !self.blocks[index].finishInput() { self.leaveInputBroken() }
     }
 
     private mutating func merge(_ event: JSONCursor) {
@@ -221,8 +224,15 @@ public struct MessageAssembler: Sendable {
         }
         self.phase = .stopped
         guard self.incomplete == nil else { return }
-        if self.blocks.contains(where: \.isOpen) { return self.drop(.openBlock) }
+        if self.blocks.contains(where: { $0.isOpen && !$0.hasInput }) { return self.drop(.openBlock) }
+        // What `max_tokens` cuts short in a tool's input is not closed either.
+        if self.blocks.contains(where: \.isOpen) { self.leaveInputBroken() }
         if self.message["stop_reason"]?.first != UInt8(ascii: "\"") { return self.drop(.noStopReason) }
+    }
+
+    private mutating func leaveInputBroken() {
+        self.isEventsOnly = true
+        self.hasBrokenInput = true
     }
 
     /// Gives the stream up for `reason`, unless it was given up before, and lets go of what was collected.

@@ -10,6 +10,7 @@ enum Storability {
         guard let reason = summary.stopReason else { return .noStopReason }
         guard storable.contains(name: reason.rawValue) else { return .stopReason(reason) }
         if summary.isEmpty { return .emptyContent }
+        if summary.hasBrokenInput { return .brokenInput }
         if summary.hasServerTools { return .serverTools }
         if summary.hasContainer { return .container }
         if summary.hasFallback { return .fallback }
@@ -31,6 +32,8 @@ extension CacheReason {
     public static let noStopReason = CacheReason("no-stop-reason")
     /// The message has no content.
     public static let emptyContent = CacheReason("empty-content")
+    /// A tool's input is no JSON.
+    public static let brokenInput = CacheReason("broken-input")
     /// A tool ran on the server.
     public static let serverTools = CacheReason("server-tools")
     /// The message belongs to a container.
