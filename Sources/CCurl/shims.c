@@ -95,6 +95,16 @@ CURLcode refrain_curl_set_ready_function(CURL *easy, refrain_curl_ready function
     return result != CURLE_OK ? result : curl_easy_setopt(easy, CURLOPT_PREREQDATA, context);
 }
 
+const char *refrain_curl_default_authorities(CURL *easy) {
+#if LIBCURL_VERSION_NUM >= 0x075400
+    const char *path = NULL;
+    return curl_easy_getinfo(easy, CURLINFO_CAINFO, &path) == CURLE_OK ? path : NULL;
+#else
+    (void)easy;
+    return NULL;
+#endif
+}
+
 CURLcode refrain_curl_get_long(CURL *easy, CURLINFO info, long *value) { return curl_easy_getinfo(easy, info, value); }
 
 CURLcode refrain_curl_get_offset(CURL *easy, CURLINFO info, curl_off_t *value) {

@@ -61,6 +61,10 @@ typedef int (*refrain_curl_ready)(
 );
 CURLcode refrain_curl_set_ready_function(CURL *easy, refrain_curl_ready function, void *context);
 
+/// The file of certificates that libcurl was built to trust; NULL where there is none or this libcurl does not tell
+/// (before 7.84).
+const char *_Nullable refrain_curl_default_authorities(CURL *easy);
+
 CURLcode refrain_curl_get_long(CURL *easy, CURLINFO info, long *value);
 CURLcode refrain_curl_get_offset(CURL *easy, CURLINFO info, curl_off_t *value);
 CURLcode refrain_curl_get_pointer(CURL *easy, CURLINFO info, void *_Nullable *_Nonnull value);

@@ -6,6 +6,7 @@ actor CurlEngine {
     private let thread: CurlThread
     private let settings: CurlSettings
     private let time: TimeSource
+    private let census: TransferCensus
     private var multi: UnsafeMutableRawPointer?
     /// The running transfers. They are kept here until libcurl has let go of their handles, so that its callbacks may
     /// borrow them.
@@ -13,10 +14,11 @@ actor CurlEngine {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.thread.asUnownedSerialExecutor() }
 
-    init(thread: CurlThread, settings: CurlSettings, time: TimeSource) {
+    init(thread: CurlThread, settings: CurlSettings, time: TimeSource, census: TransferCensus) {
         self.thread = thread
         self.settings = settings
         self.time = time
+        self.census = census
     }
 
     // MARK: The thread's life
@@ -38,7 +40,11 @@ actor CurlEngine {
         self.finishDone(multi)
         let now = self.time.monotonicNanoseconds()
         for transfer in self.transfers.values {
-            if let error = transfer.timeout(at: now) { self.finish(transfer, error) }
+            if transfer.isAnsweredEarly {
+                self.finish(transfer, nil)
+            } else if let error = transfer.timeout(at: now) {
+                self.finish(transfer, error)
+            }
         }
     }
 
@@ -83,7 +89,9 @@ actor CurlEngine {
             exchange.end(TransportError(.cancelled, during: .request, "the call was cancelled"))
             return
         }
-        guard let multi, let transfer = CurlTransfer(exchange, settings: self.settings, time: self.time) else {
+        guard let multi,
+            let transfer = CurlTransfer(exchange, settings: self.settings, time: self.time, census: self.census)
+        else {
             exchange.end(TransportError(.unexpected, during: .request, "libcurl gives no handle: out of memory"))
             return
         }

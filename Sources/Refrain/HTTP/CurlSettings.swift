@@ -10,13 +10,11 @@ import CCurl
 
 /// What every transfer of a transport has in common: its configuration with the environment read into it.
 struct CurlSettings: Sendable {
-    /// Where trusted certificates come from. Nil is libcurl's own default.
+    /// Where trusted certificates come from. With none of them, from libcurl's own defaults.
     struct Trust: Hashable, Sendable {
         var file: String?
         var directory: String?
         var pem: [UInt8]?
-        /// Whether libcurl's default directory is trusted too.
-        var includesDefaultDirectory = true
     }
 
     let trust: Trust
@@ -34,8 +32,8 @@ struct CurlSettings: Sendable {
             self.trust = Trust(
                 file: environment("CURL_CA_BUNDLE") ?? environment("SSL_CERT_FILE"),
                 directory: environment("SSL_CERT_DIR"))
-        case .file(let path): self.trust = Trust(file: path, includesDefaultDirectory: false)
-        case .pem(let bytes): self.trust = Trust(pem: bytes, includesDefaultDirectory: false)
+        case .file(let path): self.trust = Trust(file: path)
+        case .pem(let bytes): self.trust = Trust(pem: bytes)
         }
         switch configuration.proxy {
         case .environment: self.proxy = nil

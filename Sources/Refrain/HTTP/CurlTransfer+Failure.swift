@@ -6,7 +6,8 @@ extension CurlTransfer {
         if self.isHeadReceived { return .body }
         if self.isConnected { return self.isSent ? .firstByte : .send }
         if self.microseconds(CURLINFO_NAMELOOKUP_TIME_T) == 0 { return .resolve }
-        if self.microseconds(CURLINFO_CONNECT_TIME_T) == 0 { return self.usesProxy ? .proxy : .connect }
+        // libcurl tells the time of the connection only after the handshake, but the port as soon as it has one.
+        if self.number(CURLINFO_LOCAL_PORT) == 0 { return self.usesProxy ? .proxy : .connect }
         // A proxy carries https in a tunnel, and http as it is.
         if self.usesProxy, self.isHTTPS, !(200..<300).contains(self.number(CURLINFO_HTTP_CONNECTCODE)) { return .proxy }
         return .tls
@@ -49,6 +50,8 @@ extension CurlTransfer {
             .invalidRequest
         case CURLE_WEIRD_SERVER_REPLY, CURLE_UNSUPPORTED_PROTOCOL, CURLE_BAD_CONTENT_ENCODING:
             .malformedResponse
+        // What libcurl says of a header line beyond its own limit of 100 KB.
+        case CURLE_OUT_OF_MEMORY where self.isConnected && !self.isHeadReceived: .malformedResponse
         case CURLE_OUT_OF_MEMORY, CURLE_FAILED_INIT: .unexpected
         default: self.codeOfPhase
         }
@@ -81,9 +84,9 @@ extension CurlTransfer {
 
     private var usesProxy: Bool { self.settings.usesProxy(for: self.exchange.request.url) }
 
-    private func microseconds(_ info: CURLINFO) -> Int64 {
+    private func microseconds(_ info: CURLINFO) -> Int {
         var value: curl_off_t = 0
-        return refrain_curl_get_offset(self.easy, info, &value) == CURLE_OK ? Int64(value) : 0
+        return refrain_curl_get_offset(self.easy, info, &value) == CURLE_OK ? Int(value) : 0
     }
 
     private func number(_ info: CURLINFO) -> Int {

@@ -63,13 +63,15 @@ extension CurlTransfer {
         try self.set(CURLOPT_PROXY_SSL_VERIFYHOST, 2)
         try self.set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
         let trust = self.settings.trust
+        // A default directory stands beside the default file and has the same certificates. Without it libcurl keeps the
+        // parsed file from one connection to the next, which with it takes this thread tens of milliseconds each time.
+        let hasFile = trust.file != nil || refrain_curl_default_authorities(self.easy) != nil
         for (file, directory, blob) in [
             (CURLOPT_CAINFO, CURLOPT_CAPATH, CURLOPT_CAINFO_BLOB),
             (CURLOPT_PROXY_CAINFO, CURLOPT_PROXY_CAPATH, CURLOPT_PROXY_CAINFO_BLOB),
         ] {
             if let path = trust.file { try self.set(file, path) }
-            if let path = trust.directory { try self.set(directory, path) }
-            if !trust.includesDefaultDirectory { try self.set(directory, nil) }
+            if trust.directory != nil || trust.pem != nil || hasFile { try self.set(directory, trust.directory) }
             guard let pem = trust.pem else { continue }
             try self.set(file, nil)
             let code = pem.withUnsafeBytes { bytes in

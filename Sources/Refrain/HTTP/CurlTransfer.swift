@@ -12,6 +12,7 @@ final class CurlTransfer {
     let easy: UnsafeMutableRawPointer
     let settings: CurlSettings
     private let time: TimeSource
+    private let census: TransferCensus
     /// libcurl writes a sentence about a failure here, and keeps the pointer.
     let errorText: UnsafeMutablePointer<CChar>
     /// The request's header lines, which libcurl reads for as long as the handle lives.
@@ -26,6 +27,9 @@ final class CurlTransfer {
     private var uploading: [[UInt8]] = []
     private var chunkIndex = 0
     private var chunkOffset = 0
+    private var supplied = 0
+    /// How many bytes there are in all, where that is known.
+    private let length: Int?
     /// Whether all of the request is with libcurl.
     private(set) var isSent = false
     private var isUploadPaused = false
@@ -36,6 +40,14 @@ final class CurlTransfer {
     private(set) var received = 0
     /// The length that the response's head gives for its body as it comes here.
     private(set) var declaredLength: Int?
+    /// The server has refused the request before all of it was sent, and its answer is complete.
+    ///
+    /// libcurl stops sending at such an answer, unless the answer says that the connection will be closed: then it goes on
+    /// until the server closes, or for ever where the caller has nothing more to send.
+    var isAnsweredEarly: Bool {
+        self.isRefused && !self.isSent && self.declaredLength == self.received
+    }
+    private var isRefused = false
     /// Whether a connection was ready.
     private(set) var isConnected = false
 
@@ -43,18 +55,25 @@ final class CurlTransfer {
     var isHeadReceived: Bool { self.head.isDone }
 
     /// Nil where libcurl has no memory for a handle.
-    init?(_ exchange: Exchange, settings: CurlSettings, time: TimeSource) {
+    init?(_ exchange: Exchange, settings: CurlSettings, time: TimeSource, census: TransferCensus) {
         guard let easy = curl_easy_init() else { return nil }
         self.exchange = exchange
         self.easy = easy
         self.settings = settings
         self.time = time
+        self.census = census
         self.errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         self.errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         self.head = ResponseHeadParser(maximumBytes: settings.maximumHeaderBytes)
         self.deadlines = TransferDeadlines(exchange.request.timeouts, start: time.monotonicNanoseconds())
-        if case .bytes(let bytes) = exchange.request.body { self.uploading = [bytes] }
-        TransferCensus.began()
+        switch exchange.request.body {
+        case .none: self.length = 0
+        case .bytes(let bytes):
+            self.uploading = [bytes]
+            self.length = bytes.count
+        case .stream(_, let length), .replayable(let length, _): self.length = length
+        }
+        census.began()
     }
 
     /// Frees the handle, which must not be in a multi handle any more, and what it read.
@@ -62,7 +81,7 @@ final class CurlTransfer {
         curl_easy_cleanup(self.easy)
         curl_slist_free_all(self.headerLines)
         self.errorText.deallocate()
-        TransferCensus.ended()
+        self.census.ended()
     }
 
     /// The transfer whose handle this is.
@@ -126,6 +145,7 @@ final class CurlTransfer {
         {
             head.headers.removeAll { $0.name == "content-encoding" || $0.name == "content-length" }
         }
+        self.isRefused = head.status >= 300
         self.declaredLength = hasBody ? head.headers.first { $0.name == "content-length" }.flatMap { Int($0.value) } : 0
     }
 
@@ -165,7 +185,8 @@ final class CurlTransfer {
             }
             self.chunkOffset += taken
             self.deadlines.moved(at: self.time.monotonicNanoseconds())
-            if case .bytes(let all) = self.exchange.request.body, self.chunkOffset == all.count { self.sent() }
+            self.supplied += taken
+            if self.supplied == self.length { self.sent() }
             return .bytes(taken)
         }
     }
@@ -210,6 +231,7 @@ final class CurlTransfer {
         guard self.exchange.upload == nil else { return false }
         self.chunkIndex = 0
         self.chunkOffset = 0
+        self.supplied = 0
         self.isSent = false
         return true
     }

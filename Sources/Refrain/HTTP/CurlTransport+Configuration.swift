@@ -28,9 +28,11 @@ extension CurlTransport {
 
     /// Whom to trust.
     public enum CertificateAuthorities: Hashable, Sendable {
-        /// The file that `CURL_CA_BUNDLE`, or else `SSL_CERT_FILE`, names, with the directory `SSL_CERT_DIR`, where
-        /// they are set and not empty, as the `curl` command reads them; otherwise the system's. Read at each
-        /// connection. A file that is named and cannot be read is an error, not a fallback.
+        /// The file that `CURL_CA_BUNDLE`, or else `SSL_CERT_FILE`, names, and the directory that `SSL_CERT_DIR` names,
+        /// where they are set and not empty; the system's file where none is named. Read when the transport is created.
+        /// A file that is named and cannot be read is an error, not a fallback.
+        ///
+        /// `SSL_CERT_DIR` is better left alone: with a directory, every new connection reads the files again.
         case environment
         /// The PEM file at this path and nothing else.
         case file(String)

@@ -37,6 +37,9 @@ public final class CurlTransport: HTTPTransport {
         return HTTPResponse(status: head.status, headers: head.headers, body: ByteStream { try await body.next() })
     }
 
+    /// How many calls hold a libcurl handle now.
+    package var liveTransfers: Int { self.core.census.live }
+
     /// Fails what is running, closes every connection, and returns when the thread is gone.
     public func shutdown() async { await self.core.thread.shutdown() }
 }
@@ -46,11 +49,12 @@ final class CurlCore: Sendable {
     let settings: CurlSettings
     let thread: CurlThread
     let engine: CurlEngine
+    let census = TransferCensus()
 
     init(_ settings: CurlSettings) {
         self.settings = settings
         self.thread = CurlThread()
-        self.engine = CurlEngine(thread: self.thread, settings: settings, time: .system)
+        self.engine = CurlEngine(thread: self.thread, settings: settings, time: .system, census: self.census)
     }
 
     deinit { self.thread.stop() }

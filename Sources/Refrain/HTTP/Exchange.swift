@@ -70,11 +70,19 @@ final class Exchange: Sendable {
         switch self.state.withLock({ $0.read(waiter) }) {
         case .chunks(let chunks, let release):
             if release { _ = self.core.thread.post(.resumeDownload(self)) }
-            return .success(chunks.count == 1 ? chunks[0] : Array(chunks.joined()))
+            return .success(Self.joined(chunks))
         case .end: return .success(nil)
         case .fail(let error): return .failure(error)
         case .wait: return nil
         }
+    }
+
+    private static func joined(_ chunks: [[UInt8]]) -> [UInt8] {
+        if chunks.count == 1 { return chunks[0] }
+        var all: [UInt8] = []
+        all.reserveCapacity(chunks.reduce(0) { $0 + $1.count })
+        for chunk in chunks { all.append(contentsOf: chunk) }
+        return all
     }
 
     /// The caller has gone: the thread ends the transfer, and then whoever waits is resumed.

@@ -26,8 +26,19 @@ final class ScriptedServer: Sendable {
 
     private struct State {
         var accepted = 0
+        /// The descriptors that a script reads from or writes to now.
         var open: Set<Int32> = []
+        /// The connections, and the listener, whose descriptors are not closed yet.
+        var live = 1
         var isStopped = false
+        var waiters: [CheckedContinuation<Void, Never>] = []
+
+        mutating func closed() -> [CheckedContinuation<Void, Never>] {
+            self.live -= 1
+            guard self.live == (self.isStopped ? 0 : 1) else { return [] }
+            defer { self.waiters = [] }
+            return self.waiters
+        }
     }
 
     /// The root URL.
@@ -65,6 +76,18 @@ final class ScriptedServer: Sendable {
 
     deinit { self.stop() }
 
+    /// Waits until no connection is open: the client has let go of all of them, and the scripts have noticed.
+    func allClosed() async {
+        await withCheckedContinuation { continuation in
+            let isIdle = self.state.withLock { state in
+                let isIdle = state.live <= (state.isStopped ? 0 : 1)
+                if !isIdle { state.waiters.append(continuation) }
+                return isIdle
+            }
+            if isIdle { continuation.resume() }
+        }
+    }
+
     /// Closes everything; scripts that are at it fail.
     func stop() {
         let isFirst = self.state.withLock { state in
@@ -74,9 +97,8 @@ final class ScriptedServer: Sendable {
             for descriptor in state.open { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
             return true
         }
-        guard isFirst else { return }
-        _ = shutdown(self.listener, Int32(SHUT_RDWR))
-        closeDescriptor(self.listener)
+        // Closed by the thread that accepts on it: another's listener might have its number by the time that looks.
+        if isFirst { _ = shutdown(self.listener, Int32(SHUT_RDWR)) }
     }
 
     private static func thread(_ body: @escaping @Sendable () -> Void) {
@@ -90,6 +112,10 @@ final class ScriptedServer: Sendable {
         let state = self.state
         // The threads hold the state only: a server that nobody holds any more stops.
         Self.thread {
+            defer {
+                closeDescriptor(listener)
+                for waiter in state.withLock({ $0.closed() }) { waiter.resume() }
+            }
             while true {
                 let descriptor = accept(listener, nil, nil)
                 guard descriptor >= 0 else {
@@ -100,16 +126,22 @@ final class ScriptedServer: Sendable {
                 setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
                 let serves = state.withLock { state in
                     state.accepted += 1
-                    if !state.isStopped { state.open.insert(descriptor) }
-                    return !state.isStopped
+                    guard !state.isStopped else { return false }
+                    state.open.insert(descriptor)
+                    state.live += 1
+                    return true
                 }
                 guard serves else {
                     closeDescriptor(descriptor)
                     return
                 }
                 Self.thread {
-                    // Forgotten before it is closed: the number is free for others then.
-                    let connection = ServerConnection(descriptor) { _ = state.withLock { $0.open.remove(descriptor) } }
+                    let connection = ServerConnection(descriptor) { close in
+                        // Forgotten before it is closed: the number is free for others then.
+                        state.withLock { _ = $0.open.remove(descriptor) }
+                        close()
+                        for waiter in state.withLock({ $0.closed() }) { waiter.resume() }
+                    }
                     // The peer's going away in the middle is what many tests are about.
                     try? script(connection)
                     connection.close()
@@ -138,13 +170,13 @@ final class ServerConnection {
     }
 
     private let descriptor: Int32
-    private let willClose: () -> Void
+    private let closing: (_ close: () -> Void) -> Void
     private var isClosed = false
     private var input: [UInt8] = []
 
-    fileprivate init(_ descriptor: Int32, willClose: @escaping () -> Void) {
+    fileprivate init(_ descriptor: Int32, closing: @escaping (_ close: () -> Void) -> Void) {
         self.descriptor = descriptor
-        self.willClose = willClose
+        self.closing = closing
     }
 
     // MARK: Reading
@@ -215,6 +247,8 @@ final class ServerConnection {
     }
 
     private func fill() throws -> Bool {
+        // The number of a closed descriptor may be another connection's by now.
+        guard !self.isClosed else { return false }
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while true {
             let count = recv(self.descriptor, &buffer, buffer.count, 0)
@@ -230,6 +264,7 @@ final class ServerConnection {
     func write(_ text: String) throws { try self.write(Array(text.utf8)) }
 
     func write(_ bytes: [UInt8]) throws {
+        guard !self.isClosed else { throw Failure(EBADF) }
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes {
@@ -257,6 +292,66 @@ final class ServerConnection {
         try self.write("\(head)\r\n\r\n\(body)")
     }
 
+    /// Writes until the client has taken nothing for `milliseconds`; returns how much it took before.
+    func writeUntilStalled(_ bytes: [UInt8], milliseconds: Int) throws -> Int {
+        var limit = timeval(tv_sec: 0, tv_usec: .init(milliseconds * 1_000))
+        setsockopt(self.descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout.size(ofValue: limit)))
+        defer {
+            limit = timeval(tv_sec: 0, tv_usec: 0)
+            setsockopt(self.descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout.size(ofValue: limit)))
+        }
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                send(self.descriptor, $0.baseAddress! + sent, bytes.count - sent, sendFlags)
+            }
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN { return sent }
+            guard count > 0 else { throw Failure(errno) }
+            sent += count
+        }
+        return sent
+    }
+
+    /// Waits until the client has gone, without reading anything that it sends.
+    func waitForReset() {
+        // An error or a hang-up is always reported; nothing else is asked for.
+        var entry = pollfd(fd: self.descriptor, events: 0, revents: 0)
+        while poll(&entry, 1, -1) < 0, errno == EINTR {}
+    }
+
+    /// Connects to a port of the loopback and carries bytes both ways until either side ends.
+    func tunnel(to port: UInt16) throws {
+        let other = socket(AF_INET, streamSocket, 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(other, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard connected == 0 else { throw Failure(errno) }
+        let mine = self.descriptor
+        let done = DispatchSemaphore(value: 0)
+        let copy: @Sendable (Int32, Int32) -> Void = { from, to in
+            var buffer = [UInt8](repeating: 0, count: 16 << 10)
+            while true {
+                let count = recv(from, &buffer, buffer.count, 0)
+                guard count > 0, send(to, buffer, count, sendFlags) == count else { break }
+            }
+            _ = shutdown(to, Int32(SHUT_RDWR))
+            _ = shutdown(from, Int32(SHUT_RDWR))
+            done.signal()
+        }
+        Thread.detachNewThread { copy(other, mine) }
+        Thread.detachNewThread { copy(mine, other) }
+        done.wait()
+        done.wait()
+        closeDescriptor(other)
+    }
+
     // MARK: Ends
 
     /// Ends the connection with a TCP reset.
@@ -269,8 +364,7 @@ final class ServerConnection {
     func close() {
         guard !self.isClosed else { return }
         self.isClosed = true
-        self.willClose()
-        closeDescriptor(self.descriptor)
+        self.closing { closeDescriptor(self.descriptor) }
     }
 }
 
