@@ -28,7 +28,7 @@ extension Canonicalizer {
             let kind = self.blockKind(self.value(of: "type", in: members))
             if kind == .toolUse { self.hasToolUse = true }
             return .block(kind)
-        case .tool: return try .tool(isToolset: self.isToolset(self.value(of: "type", in: members)))
+        case .tool, .definition: return try .tool(isToolset: self.isToolset(self.value(of: "type", in: members)))
         case .source: try self.checkSource(members)
         case .edit:
             if let type = self.value(of: "type", in: members), self.isString(type, prefixedBy: "compact") {
@@ -51,11 +51,12 @@ extension Canonicalizer {
         case .message: member.isNamed("content") ? .content : member.isNamed("output_config") ? .outputConfig : .free
         case .markedBlock: try self.blockMember(member, role, isMarked: true)
         case .block: try self.blockMember(member, role, isMarked: false)
-        case .tool: self.toolMember(member, role)
+        case .tool: self.toolMember(member, role, isMarked: true)
+        case .definition: self.toolMember(member, role, isMarked: false)
         case .source: member.isNamed("content") ? .blocks : .free
         case .outputConfig, .fallback, .settings, .contextManagement, .edit: Self.settingsMember(member)
         case .format: .free
-        case .toolChange: member.isNamed("definition") ? .tool : .free
+        case .toolChange: member.isNamed("definition") ? .definition : .free
         case .part: Self.isFreeForm(member) ? .free : .part
         default: .free
         }
@@ -309,10 +310,10 @@ extension Canonicalizer {
             || self.isString(type, "tool_search_tool_regex_20251119") || self.isString(type, "tool_search_tool_regex")
     }
 
-    private func toolMember(_ member: JSONMember, _ role: Role) -> Shape? {
+    private func toolMember(_ member: JSONMember, _ role: Role, isMarked: Bool) -> Shape? {
         switch member.length {
         case 7: if case .tool(isToolset: true) = role, member.isNamed("configs") { return .part }
-        case 13: if member.isNamed("cache_control") { return nil }
+        case 13: if isMarked, member.isNamed("cache_control") { return nil }
         case 14: if member.isNamed("max_characters") || member.isNamed("display_number") { return .number }
         case 16: if member.isNamed("display_width_px") { return .number }
         case 17: if member.isNamed("display_height_px") { return .number }

@@ -26,6 +26,8 @@ struct Canonicalizer: ~Copyable {
         /// An array of blocks inside a block, where the API defines no `cache_control` that counts, and such a block.
         case blocks, block
         case tools, tool
+        /// A tool inside a block, where the API defines no `cache_control`.
+        case definition
         case source
         case outputConfig, format
         case contextManagement, edits, edit
@@ -318,14 +320,17 @@ struct Canonicalizer: ~Copyable {
 
     @inline(never)
     private func isDecodedString(_ index: Int, _ text: StaticString) -> Bool {
-        self.content(index).elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        // No escape is longer than six bytes for one: a string that is too long is not decoded for every comparison.
+        Int(self.tape[index].end &- self.tape[index].start) <= 6 * text.utf8CodeUnitCount + 2
+            && self.content(index).elementsEqual(
+                UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     /// Whether a value is a string that begins with `text`.
     func isString(_ index: Int, prefixedBy text: StaticString) -> Bool {
-        self.tape[index].kind == .string
-            && self.content(index).starts(
-                with: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        guard self.tape[index].kind == .string else { return false }
+        let prefix = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+        return self.content(index).starts(with: prefix)
     }
 
     /// The index of the value of the member called `name`, among members that were pushed.

@@ -1,3 +1,5 @@
+import Testing
+
 @testable import RefrainKeys
 
 /// What most tests derive keys with.
@@ -31,4 +33,29 @@ func canonical(_ body: String, _ options: KeyOptions = KeyOptions()) -> String {
     } catch {
         return error.description
     }
+}
+
+/// Expects that every body has a key, and no two of them the same.
+func expectDistinct(
+    _ bodies: [String], _ options: KeyOptions = KeyOptions(), sourceLocation: SourceLocation = #_sourceLocation
+) {
+    var seen: [RequestKey: String] = [:]
+    for body in bodies {
+        guard let key = key(body, options) else {
+            Issue.record("no key: \(derive(body, options)) \(body)", sourceLocation: sourceLocation)
+            continue
+        }
+        if let other = seen.updateValue(body, forKey: key) {
+            Issue.record("one key for both:\n\(other)\n\(body)", sourceLocation: sourceLocation)
+        }
+    }
+}
+
+/// Expects that every body has the same key.
+func expectSame(
+    _ bodies: [String], _ options: KeyOptions = KeyOptions(), sourceLocation: SourceLocation = #_sourceLocation
+) {
+    let first = bodies.first.flatMap { key($0, options) }
+    #expect(first != nil, sourceLocation: sourceLocation)
+    for body in bodies { #expect(key(body, options) == first, "\(body)", sourceLocation: sourceLocation) }
 }
