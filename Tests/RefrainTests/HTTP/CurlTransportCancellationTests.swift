@@ -1,5 +1,6 @@
 import RefrainCore
 import RefrainKeys
+import RefrainTesting
 import Testing
 
 @testable import Refrain
@@ -275,7 +276,7 @@ enum RandomCancellation {
         let plans = (0..<calls).map { _ in
             (
                 kind: Int.random(in: 0...6, using: &generator), delay: Int.random(in: 0...30, using: &generator),
-                upload: generator.oneIn(4), chunks: Int.random(in: 0...4, using: &generator)
+                upload: Int.random(in: 0..<4, using: &generator) == 0, chunks: Int.random(in: 0...4, using: &generator)
             )
         }
         await withTaskGroup(of: Void.self) { group in

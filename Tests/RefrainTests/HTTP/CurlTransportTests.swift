@@ -1,5 +1,6 @@
 import RefrainCore
 import RefrainKeys
+import RefrainTesting
 import Testing
 
 @testable import Refrain
