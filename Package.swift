@@ -79,7 +79,11 @@ let package = Package(
         .executableTarget(name: "RefrainLinkageCheck", dependencies: ["RefrainCore", "RefrainKeys"], path: "Tests/LinkageCheck"),
         // Counts heap allocations in tests of the hit path.
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-        .testTarget(name: "RefrainKeysTests", dependencies: ["RefrainKeys"]),
+        .testTarget(
+            name: "RefrainKeysTests",
+            dependencies: ["CAllocationCounter", "RefrainKeys", .product(name: "Crypto", package: "swift-crypto")],
+            exclude: ["Golden"]
+        ),
         .testTarget(
             name: "RefrainCoreTests",
             dependencies: ["CAllocationCounter", "RefrainCore", "RefrainKeys", "RefrainTesting"]

@@ -154,7 +154,9 @@ extension Canonicalizer {
 
     /// `diagnostics` asks for a comparison with an earlier message; without one it asks for nothing.
     private mutating func diagnostics(_ value: Int) throws(BypassReason) -> Shape? {
-        if self.tape[value].kind == .null { return nil }
+        // Null, or an empty object.
+        let isEmpty = self.tape[value].kind == .object && Int(self.tape[value].next) == value + 1
+        if self.tape[value].kind == .null || isEmpty { return nil }
         guard let id = self.member("previous_message_id", of: value) else { return .free }
         if self.tape[id].kind != .null {
             self.place.parameter = "diagnostics.previous_message_id"

@@ -52,4 +52,12 @@ import Testing
         #expect(try String(decoding: Array(body.utf8)[#require(request.model)], as: UTF8.self) == "claude-x")
         #expect(toolUseIDs(in: Array(body.utf8)) == ["t"])
     }
+
+    @Test func `scopes past the bound of the keyed states still work`() {
+        let keys = (0..<KeyedStates.limit + 50).map {
+            KeyDeriver(KeyContext(scope: .shared("many-\($0)"))).derive(Array("{}".utf8)).key
+        }
+        #expect(Set(keys).count == keys.count)
+        #expect(KeyDeriver(KeyContext(scope: .shared("many-0"))).derive(Array("{}".utf8)).key == keys[0])
+    }
 }
