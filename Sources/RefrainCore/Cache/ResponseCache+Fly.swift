@@ -157,8 +157,9 @@ extension ResponseCache {
                         headers: HeaderRules.converted(response.headers, contentType: HeaderRules.json),
                         body: lastError.isEmpty ? error.encoded() : lastError)))
         case .incomplete(let reason):
-            let error = CacheError(.incomplete, "the upstream stream was cut short: \(reason)")
-            flight.append(ErrorEvents.event(for: error))
+            let error = CacheError(.incomplete, "the upstream stream is no whole message: \(reason)")
+            // A stream that told its own end is given as it came, however odd it is.
+            if !assembler.hasStopped { flight.append(ErrorEvents.event(for: error)) }
             return .failed(FlightFailure(cutShort: failure ?? error, as: error))
         }
     }

@@ -165,7 +165,7 @@ extension ResponseCache {
         case .eventsOnly:
             throw CacheError(.incomplete, "upstream sent a stream that no message can be made of")
         case .incomplete(let reason):
-            throw CacheError(.incomplete, "the upstream stream was cut short: \(reason)")
+            throw CacheError(.incomplete, "the upstream stream is no whole message: \(reason)")
         }
     }
 }

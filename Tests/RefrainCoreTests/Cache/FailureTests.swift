@@ -284,6 +284,20 @@ import Testing
         #expect(self.cache.statistics.refused.count == 1)
     }
 
+    @Test func aStreamWithoutAStopReasonIsGivenAsItCame() async throws {
+        var events = try CoalescingTests.events(2)
+        let at = names(events).firstIndex(of: "message_delta") ?? 0
+        events[at] =
+            ServerSentEvent(
+                name: "message_delta",
+                data: Array(#"{"type":"message_delta","delta":{"stop_reason":null},"usage":{}}"#.utf8)
+            ).raw
+        let upstream = ScriptedUpstream(.stream(events))
+        #expect(try await self.fixture.stream(upstream).collected() == events)
+        await #expect(throws: CacheError.self) { _ = try await self.fixture.respond(upstream) }
+        #expect(self.cache.statistics.memory.entries == 0)
+    }
+
     @Test func maxTokensIsStoredWhereThePolicySaysSo() async throws {
         let policy = CachePolicy(storable: [.endTurn, .maxTokens])
         let upstream = ScriptedUpstream(.message(SampleMessage.json("x", stopReason: "max_tokens")))

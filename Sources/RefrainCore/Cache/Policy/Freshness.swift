@@ -12,9 +12,11 @@ enum Freshness: Hashable {
     /// It is fresh until the earlier of its own time and its creation plus the caller's ttl, that moment excluded. What
     /// a store hands out is before its `staleUntil` already.
     static func of(_ envelope: Envelope, by policy: CachePolicy, at now: Timestamp) -> Freshness {
-        let end = Self.end(of: envelope, by: policy)
-        if now < end { return .fresh }
-        if policy.staleWhileRevalidate > .zero, now < end.advanced(by: policy.staleWhileRevalidate) {
+        // On the way of every hit, so without the 128-bit division that adding a duration to a timestamp takes.
+        if now < envelope.freshUntil, now.since(envelope.created) < policy.ttl { return .fresh }
+        if policy.staleWhileRevalidate > .zero,
+            now < Self.end(of: envelope, by: policy).advanced(by: policy.staleWhileRevalidate)
+        {
             return .staleWhileRevalidate
         }
         return .expired
