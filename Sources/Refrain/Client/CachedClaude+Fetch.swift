@@ -62,7 +62,7 @@ extension CachedClaude {
     func request(_ keyed: KeyedRequest, _ body: [UInt8], _ policy: CachePolicy) -> CacheRequest {
         let model = keyed.model.map { String(decoding: JSONString.unescaped(body[$0]), as: UTF8.self) }
         return CacheRequest(
-            key: keyed.key, policy: policy, credential: self.scope.fingerprint, model: model ?? "",
+            key: keyed.key, policy: policy, credential: self.credentialFingerprint, model: model ?? "",
             bodyBytes: body.count,
             toolUseIDs: { keyed.hasToolUse ? Array(RefrainKeys.toolUseIDs(in: body)) : [] }
         )

@@ -33,6 +33,8 @@ public final class CachedClaude: Sendable {
     private let deriver: KeyDeriver
     private let keyOptions: KeyOptions
     private let ownsCache: Bool
+    /// Tells this client's credential from others that share its scope.
+    let credentialFingerprint: String
 
     /// Creates a client with a cache of its own.
     ///
@@ -50,8 +52,9 @@ public final class CachedClaude: Sendable {
         promptCaching: PromptCaching = .automatic, configuration: Configuration = Configuration()
     ) throws(ClientConfigurationError) {
         let cache = ResponseCache(
-            memory: MemoryStore(memory, time: configuration.time), second: shared, models: configuration.models,
-            time: configuration.time
+            memory: MemoryStore(
+                memory, generations: shared?.generations ?? GenerationTracker(), time: configuration.time
+            ), second: shared, models: configuration.models, time: configuration.time
         )
         try self.init(
             apiKey: apiKey, scope: scope, cache: cache, ownsCache: true, policy: policy, promptCaching: promptCaching,
@@ -93,18 +96,18 @@ public final class CachedClaude: Sendable {
             configuration.baseURL ?? Self.variable("ANTHROPIC_BASE_URL", configuration) ?? BaseURL.standard
         )
         self.endpoint = try Endpoint(configuration, base: base, credential: credential)
+        let own = Scope.credential(
+            apiKey: credential?.secret.exposed, authorization: nil, workspace: configuration.workspace,
+            userProfile: configuration.userProfile
+        )
+        self.credentialFingerprint = own?.fingerprint ?? ""
         switch scope.kind {
         case .scope(let scope): self.scope = scope
         case .credential:
-            guard
-                let scope = Scope.credential(
-                    apiKey: credential?.secret.exposed, authorization: nil, workspace: configuration.workspace,
-                    userProfile: configuration.userProfile
-                )
-            else {
+            guard let own else {
                 throw ClientConfigurationError(.missingCredential, "a scope by credential needs a credential")
             }
-            self.scope = scope
+            self.scope = own
         }
         self.cache = cache
         self.ownsCache = ownsCache

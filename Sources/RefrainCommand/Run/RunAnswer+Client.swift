@@ -46,7 +46,7 @@ extension RunAnswer {
         let payload: [UInt8]
         switch failure {
         case let error as ClaudeError:
-            reason = error.type ?? "status"
+            reason = error.type?.description ?? "status"
             status = error.status
             payload = Self.isJSON(error.body) ? error.body : Self.error(type: reason, message: error.message)
         case let error as TransportError:

@@ -2,7 +2,8 @@ public import RefrainKeys
 
 /// A request as the cache sees it: its key, and what is needed to share, label and account for its answer.
 public struct CacheRequest: Sendable {
-    /// The name that its answer is stored under.
+    /// The name that its answer is stored under. It must differ where the policy's version or sample does: a
+    /// `KeyContext` holds both.
     public var key: RequestKey
     /// How it uses the cache.
     public var policy: CachePolicy

@@ -15,6 +15,9 @@ public struct Label: Hashable, Sendable, CustomStringConvertible {
     public static func tag(_ name: String) -> Label { Label(stored: "tag:" + name) }
     /// A model, as requested or as it answered.
     public static func model(_ name: String) -> Label { Label(stored: "model:" + name) }
+    /// Whether it names a model.
+    var isModel: Bool { self.description.hasPrefix("model:") }
+
     /// A caller's version.
     public static func version(_ name: String) -> Label { Label(stored: "version:" + name) }
 }

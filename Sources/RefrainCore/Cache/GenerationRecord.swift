@@ -95,10 +95,10 @@ public struct GenerationRecord: Hashable, Sendable {
     /// Takes over what another copy of the record knows, and says what became of it.
     ///
     /// Of two records of one epoch, both purges count: the later of each field, moment and floor is kept. A `nil`
-    /// record (the shared copy is lost) and one of the same epoch with an earlier clock (it was restored from an older
-    /// state) make this one start `newEpoch`.
+    /// record (the shared copy is lost) and one with an earlier clock, whatever its epoch (it was restored from an older
+    /// state), make this one start `newEpoch`.
     public mutating func merge(_ other: GenerationRecord?, newEpoch: UInt64) -> Replacement {
-        guard let other, other.epoch != self.epoch || other.clock >= self.clock else {
+        guard let other, other.clock >= self.clock else {
             self.begin(epoch: newEpoch, clock: self.clock)
             return .newEpoch
         }

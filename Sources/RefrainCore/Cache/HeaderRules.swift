@@ -16,6 +16,12 @@ enum HeaderRules {
         return kept
     }
 
+    /// The fields that a caller is given who shares another's call: an allow-list, since rate limits, cookies and the
+    /// organisation are the other's.
+    static func shared(_ headers: [HTTPHeader]) -> [HTTPHeader] {
+        headers.filter { ["content-type", "cache-control", "request-id"].contains($0.name) }
+    }
+
     /// The fields of a stream for one who wants a message, or the other way round: all but those that describe the
     /// body's form.
     static func converted(_ headers: [HTTPHeader], contentType: String) -> [HTTPHeader] {

@@ -61,7 +61,7 @@ extension ResponseCache {
             if self.memory.lookup(flight.key, now: now) == nil { self.memory.insert(envelope, now: now) }
             return nil
         }
-        self.memory.insert(envelope, now: now)
+        self.memory.fill(envelope, now: now)
         return envelope
     }
 
@@ -213,6 +213,10 @@ extension ResponseCache {
             return nil
         }
         let labels = fill.labels(answeringModel: details.answeringModel)
+        guard labels.count <= Label.maximumCount else {
+            self.counters.refused(.tooManyLabels)
+            return nil
+        }
         guard labels.allSatisfy({ $0.description.utf8.count <= Label.maximumBytes }) else {
             self.counters.refused(.labelTooLong)
             return nil
@@ -227,7 +231,7 @@ extension ResponseCache {
         switch self.memory.insert(envelope, now: now) {
         case .stored: self.counters.stored.add()
         case .tooLarge: self.counters.refused(.tooLarge)
-        case .expired: self.counters.refused(.expired)
+        case .expired, .superseded: self.counters.refused(.expired)
         case .invalidated:
             self.counters.refused(.purged)
             return nil

@@ -16,7 +16,8 @@ extension ResponseCache {
         let (answer, status) = try await self.answer(request, .message, upstream: upstream)
         self.counters.answered(status)
         return CachedResponse(
-            status: 200, headers: answer.headers, body: answer.body, cache: status, details: answer.details)
+            status: 200, headers: status == .joined ? HeaderRules.shared(answer.headers) : answer.headers,
+            body: answer.body, cache: status, details: answer.details)
     }
 
     /// Makes a call that the cache steps aside for: nothing is read, joined or stored.
@@ -97,7 +98,7 @@ extension ResponseCache {
             self.memory.generations.admits(envelope),
             case .hit(_, let age) = self.judge(envelope, request, wish, at: self.time.now())
         {
-            self.memory.insert(envelope, now: self.time.now())
+            self.memory.fill(envelope, now: self.time.now())
             return (FlightAnswer(envelope, from: second.tier), .hit(second.tier, age: age))
         }
         try Task.checkCancellation()

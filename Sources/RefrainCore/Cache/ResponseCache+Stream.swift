@@ -60,7 +60,9 @@ extension ResponseCache {
             switch start {
             case .head(let head):
                 return CachedStream(
-                    status: head.status, headers: head.headers, cache: status, details: nil,
+                    status: head.status,
+                    headers: status == .joined ? HeaderRules.shared(head.headers) : head.headers, cache: status,
+                    details: nil,
                     source: SeatSource(seat, pingInterval: self.limits.pingInterval, time: self.time))
             case .ended(.answer(let answer)):
                 seat.leave()

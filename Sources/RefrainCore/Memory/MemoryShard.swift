@@ -71,16 +71,20 @@ struct MemoryShard: ~Copyable {
         return self.take(index, hash: hash)
     }
 
-    /// Puts `envelope` in place of what is under its key, and makes room for it.
+    /// Puts `envelope` in place of what is under its key, and makes room for it. With `keepingNewer`, what is there
+    /// stays where it was created later.
     ///
     /// - Returns: Whether there was room, and the entries that had to go.
-    mutating func insert(_ envelope: Envelope, hash: UInt64, bytes: Int) -> (MemoryStore.Insertion, [Envelope]) {
+    mutating func insert(
+        _ envelope: Envelope, hash: UInt64, bytes: Int, keepingNewer: Bool
+    ) -> (MemoryStore.Insertion, [Envelope]) {
         if self.isClosed { return (.closed, []) }
         var removed: [Envelope] = []
-        if let index = self.index.find(envelope.key, hash: hash, in: self.slab),
-            let replaced = self.take(index, hash: hash)
-        {
-            removed.append(replaced)
+        if let index = self.index.find(envelope.key, hash: hash, in: self.slab) {
+            if keepingNewer, let present = self.slab.slot(index).pointee.envelope, present.created > envelope.created {
+                return (.superseded, [])
+            }
+            if let replaced = self.take(index, hash: hash) { removed.append(replaced) }
         }
         while self.counts.entries >= self.entriesBound || self.bytes + bytes + self.growth > self.bytesBound {
             guard let victim = self.recency.victim,

@@ -30,6 +30,8 @@ public final class MemoryStore: ResponseStore {
         case expired
         /// A purge since its upstream call began has made it unreadable.
         case invalidated
+        /// What is kept under its key is newer, and stays.
+        case superseded
         /// The store was shut down.
         case closed
     }
@@ -80,6 +82,19 @@ public final class MemoryStore: ResponseStore {
     /// - Complexity: O(1), one shard's lock; now and then a shard's table doubles, which is linear in its entries.
     @discardableResult
     public func insert(_ envelope: Envelope, now: Timestamp) -> Insertion {
+        self.insert(envelope, now: now, keepingNewer: false)
+    }
+
+    /// Keeps an entry that was found in a slower tier, unless what is kept under its key was created later: a refresh
+    /// may have been faster than the read.
+    ///
+    /// - Complexity: As ``insert(_:now:)``.
+    @discardableResult
+    public func fill(_ envelope: Envelope, now: Timestamp) -> Insertion {
+        self.insert(envelope, now: now, keepingNewer: true)
+    }
+
+    private func insert(_ envelope: Envelope, now: Timestamp, keepingNewer: Bool) -> Insertion {
         guard now < envelope.staleUntil else { return .expired }
         guard self.generations.admits(envelope) else { return .invalidated }
         let hash = envelope.key.mixedWord
@@ -90,7 +105,7 @@ public final class MemoryStore: ResponseStore {
             return .tooLarge
         }
         let (insertion, removed) = self.shards.withLock(self.shard(hash)) { shard in
-            shard.insert(envelope, hash: hash, bytes: bytes)
+            shard.insert(envelope, hash: hash, bytes: bytes, keepingNewer: keepingNewer)
         }
         return withExtendedLifetime(removed) { insertion }
     }

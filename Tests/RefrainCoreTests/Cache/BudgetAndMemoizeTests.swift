@@ -5,6 +5,22 @@ import Testing
 @testable import RefrainCore
 
 @Suite(.timeLimit(.minutes(2))) struct BudgetTests {
+    @Test func memoizedBytesDependOnVersionAndSample() async throws {
+        let fixture = CacheFixture()
+        let policies = [
+            CachePolicy(), CachePolicy(version: "1"), CachePolicy(version: "2"), CachePolicy(sample: 1),
+            CachePolicy(version: "1", sample: 1),
+        ]
+        for (index, policy) in policies.enumerated() {
+            let bytes = try await fixture.cache.memoize(CacheFixture.key, policy: policy) { [UInt8(index)] }
+            #expect(bytes == [UInt8(index)])
+        }
+        for (index, policy) in policies.enumerated() {
+            let bytes = try await fixture.cache.memoize(CacheFixture.key, policy: policy) { [0xFF] }
+            #expect(bytes == [UInt8(index)], "each is kept under its own key")
+        }
+    }
+
     @Test func overTheBudgetNothingJoinsOrIsStoredAndThenCallsAreRefused() async throws {
         let fixture = CacheFixture(limits: .init(inFlightBytes: 8_000))
         let gate = Gate()

@@ -14,6 +14,13 @@ import Testing
             created: Timestamp(milliseconds: created))
     }
 
+    @Test func anEarlierClockOfAnotherEpochIsNoRecordEither() {
+        var record = GenerationRecord(epoch: 2, clock: 11)
+        #expect(record.merge(GenerationRecord(epoch: 1, clock: 10), newEpoch: 9) == .newEpoch)
+        #expect(!self.admits(record, epoch: 1, clock: 10), "what was purged stays so")
+        #expect(!self.admits(record, epoch: 2, clock: 11))
+    }
+
     @Test func admitsWhatNoPurgeNames() {
         var record = GenerationRecord(epoch: 1)
         #expect(record.stamp == GenerationStamp(epoch: 1, clock: 0))

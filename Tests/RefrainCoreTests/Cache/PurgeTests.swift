@@ -19,6 +19,48 @@ import Testing
     static let policy = CachePolicy(tags: ["s", "t"], version: "v")
     static let message = SampleMessage.json("x", model: "claude-sonnet-4-5-20250929")
 
+    @Test func aPurgeOfTheTagOfAnyCallerReachesTheSharedAnswer() async throws {
+        let fixture = CacheFixture()
+        let upstream = ScriptedUpstream(message: CacheFixture.message)
+        let gate = Gate()
+        let held: Upstream = { call in
+            try await gate.wait()
+            return try await upstream.call(call)
+        }
+        let first = Task {
+            try await fixture.cache.respond(to: fixture.request(CachePolicy(tags: ["a"])), upstream: held)
+        }
+        await fixture.waitForCallers(1)
+        let second = Task {
+            try await fixture.cache.respond(to: fixture.request(CachePolicy(tags: ["b"])), upstream: held)
+        }
+        await fixture.waitForCallers(2)
+        gate.open()
+        _ = try await (first.value, second.value)
+        #expect(fixture.cache.lookup(CacheFixture.key, policy: CachePolicy()) != nil)
+        try await fixture.cache.purge(.label(.tag("b")))
+        #expect(fixture.cache.lookup(CacheFixture.key, policy: CachePolicy()) == nil)
+    }
+
+    @Test func aPurgeOfAnyModelClosesTheFlight() async throws {
+        let fixture = CacheFixture()
+        let upstream = ScriptedUpstream(message: CacheFixture.message)
+        let gate = Gate()
+        let held: Upstream = { call in
+            try await gate.wait()
+            return try await upstream.call(call)
+        }
+        let early = Task { try await fixture.cache.respond(to: fixture.request(), upstream: held) }
+        await fixture.waitForCallers(1)
+        // The model that will answer is not known yet.
+        try await fixture.cache.purge(.label(.model("claude-sonnet-4-5-20250929")))
+        let late = Task { try await fixture.cache.respond(to: fixture.request(), upstream: held) }
+        await fixture.waitForCallers(1)
+        gate.open()
+        #expect(try await early.value.cache == .miss(.absent))
+        #expect(try await late.value.cache == .miss(.absent), "it does not join what began before the purge")
+    }
+
     @Test(arguments: Self.purges) func whatIsPurgedIsAMiss(_ purge: Purge) async throws {
         let upstream = ScriptedUpstream(.message(Self.message))
         _ = try await self.fixture.respond(upstream, Self.policy)

@@ -80,7 +80,7 @@ final class FakeTier: ResponseStore {
     func instance() -> ResponseCache {
         ResponseCache(
             memory: MemoryStore(.init(bytes: 16 << 20), generations: self.generations, time: self.clock.time),
-            second: .init(self.tier, tier: .redis), time: self.clock.time)
+            second: .init(self.tier, generations: self.generations, tier: .redis), time: self.clock.time)
     }
 
     func respond(_ cache: ResponseCache, _ upstream: ScriptedUpstream, _ policy: CachePolicy = CachePolicy())
@@ -210,7 +210,7 @@ final class FakeTier: ResponseStore {
         let foreign = MemoryStore(.init(bytes: 1 << 20), time: self.clock.time)
         let cache = ResponseCache(
             memory: MemoryStore(.init(bytes: 1 << 20), generations: self.generations, time: self.clock.time),
-            second: .init(foreign, tier: .disk), time: self.clock.time)
+            second: .init(foreign, generations: foreign.generations, tier: .disk), time: self.clock.time)
         try foreign.set(
             CacheFixture.key,
             Envelope(
@@ -218,6 +218,28 @@ final class FakeTier: ResponseStore {
                 staleUntil: .distantFuture, generation: foreign.generation(), labels: [], details: .init(), headers: [],
                 body: SampleMessage.json("foreign")))
         #expect(try await self.respond(cache, upstream).cache == .miss(.absent))
+    }
+
+    @Test func aSlowReadDoesNotUndoARefresh() async throws {
+        let upstream = ScriptedUpstream(message: CacheFixture.message)
+        let cache = self.instance()
+        try self.tier.inner.set(
+            CacheFixture.key,
+            Envelope(
+                key: CacheFixture.key, form: .message, created: self.clock.now, freshUntil: .distantFuture,
+                staleUntil: .distantFuture, generation: self.tier.inner.generation(), labels: [], details: .init(),
+                headers: [], body: SampleMessage.json("old")))
+        self.clock.advance(by: .seconds(1))
+        let gate = Gate()
+        self.tier.behaviour = .waits(gate)
+        let slow = Task { try await self.respond(cache, upstream) }
+        await until { self.tier.gets == 1 }
+        self.tier.behaviour = .works
+        let fresh = try await self.respond(cache, upstream, CachePolicy(mode: .refresh))
+        #expect(fresh.body == CacheFixture.message)
+        gate.open()
+        _ = try await slow.value
+        #expect(cache.lookup(CacheFixture.key, policy: CachePolicy())?.envelope.body == CacheFixture.message)
     }
 
     @Test func aPurgeThatIsNotAcknowledgedSaysSo() async throws {

@@ -1,9 +1,31 @@
 import Refrain
 import RefrainCore
 import RefrainKeys
+import RefrainTesting
 import Testing
 
 @Suite struct ClientFailureTests {
+    @Test func aRefusedCredentialIsNotEverybodysInASharedScope() async throws {
+        let gate = Gate()
+        let transport = ScriptedTransport { request, _ throws(TransportError) in
+            guard request.header("x-api-key") == "revoked" else { return Wire.response(to: request, Wire.message()) }
+            do { try await gate.wait() } catch {}
+            return Wire.error(401, "authentication_error")
+        }
+        let cache = ResponseCache(memory: MemoryStore(.init(bytes: 16 << 20)))
+        func client(_ key: String) throws -> CachedClaude {
+            try CachedClaude.scripted(transport, key: key, scope: .shared("team"), cache: cache) { $0.retry = .never }
+        }
+        let (revoked, good) = (try client("revoked"), try client("good"))
+        let first = Task { try await revoked.messages.create(json: Wire.body()) }
+        while transport.requests.isEmpty { await Task.yield() }
+        let second = Task { try await good.messages.create(json: Wire.body()) }
+        while cache.statistics.inFlightBytes < 2 * Wire.body().count { await Task.yield() }
+        gate.open()
+        await #expect(throws: ClaudeError.self) { try await first.value }
+        #expect(try await second.value.body == Wire.message(), "it calls with its own credential")
+    }
+
     @Test func anErrorOfTheAPIIsTyped() async throws {
         let transport = ScriptedTransport { _, _ in
             Wire.error(429, "rate_limit_error", headers: [HTTPHeader("retry-after", "7")])

@@ -97,7 +97,8 @@ enum Wire {
 extension CachedClaude {
     /// A client on a scripted transport, whose waits take no time.
     static func scripted(
-        _ transport: ScriptedTransport, key: String = "sk-ant-test", cache: ResponseCache? = nil,
+        _ transport: ScriptedTransport, key: String = "sk-ant-test", scope: Sharing = .credential,
+        cache: ResponseCache? = nil,
         policy: CachePolicy = CachePolicy(), promptCaching: PromptCaching = .automatic,
         configure: (inout Configuration) -> Void = { _ in }
     ) throws -> CachedClaude {
@@ -112,12 +113,12 @@ extension CachedClaude {
         configure(&configuration)
         if let cache {
             return try CachedClaude(
-                apiKey: .key(key), scope: .credential, cache: cache, policy: policy, promptCaching: promptCaching,
+                apiKey: .key(key), scope: scope, cache: cache, policy: policy, promptCaching: promptCaching,
                 configuration: configuration
             )
         }
         return try CachedClaude(
-            apiKey: .key(key), scope: .credential, memory: .megabytes(16), policy: policy,
+            apiKey: .key(key), scope: scope, memory: .megabytes(16), policy: policy,
             promptCaching: promptCaching, configuration: configuration
         )
     }

@@ -18,7 +18,15 @@ final class Flight: Sendable {
             self.model = request.model
         }
 
-        /// The names that the entry can be purged by.
+        /// The same with the tags of another caller that joins.
+        func tagged(by other: Fill) -> Fill {
+            var fill = self
+            fill.policy.tags += other.policy.tags.filter { !fill.policy.tags.contains($0) }
+            return fill
+        }
+
+        /// The names that the entry can be purged by; more than ``Label/maximumCount`` where many callers with tags of
+        /// their own have joined.
         func labels(answeringModel: String) -> [Label] {
             var labels = self.policy.tags.map(Label.tag)
             if !self.model.isEmpty { labels.append(.model(self.model)) }
@@ -109,8 +117,9 @@ final class Flight: Sendable {
             else { return nil }
             state.upstreams[id] = upstream
             state.abandoned = nil
-            if state.fill == nil, let fill {
-                state.fill = fill
+            if let fill {
+                // Whoever's purge names the answer must reach it, whoever called first.
+                state.fill = state.fill.map { $0.tagged(by: fill) } ?? fill
                 state.labels.formUnion(labels)
             }
             return id
@@ -294,7 +303,8 @@ final class Flight: Sendable {
         switch purge {
         case .all: true
         case .before(let moment): self.started < moment
-        case .label(let label): self.state.withLock { $0.labels.contains(label) }
+        // Which model will answer is not known yet, so a purge of any model names it.
+        case .label(let label): label.isModel || self.state.withLock { $0.labels.contains(label) }
         }
     }
 

@@ -60,6 +60,8 @@ extension CacheReason {
     public static let policy = CacheReason("policy")
     /// The entry is larger than one may be.
     public static let tooLarge = CacheReason("too-large")
+    /// Its callers' tags together are more than an entry may carry.
+    public static let tooManyLabels = CacheReason("too-many-labels")
     /// A model's name is longer than a label may be.
     public static let labelTooLong = CacheReason("label-too-long")
 

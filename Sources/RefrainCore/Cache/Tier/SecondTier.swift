@@ -3,8 +3,12 @@ import RefrainKeys
 extension ResponseCache {
     /// A slower tier behind memory, and how much of a caller's time it may take.
     public struct SecondTier: Sendable {
-        /// Where its entries are. It shares ``MemoryStore/generations`` with the memory tier, or keeps it up to date.
+        /// Where its entries are.
         public var store: any ResponseStore
+        /// The namespace's purges, as the tier knows them. The memory tier in front of it must have the same tracker:
+        /// another one is of another epoch, to which every entry of the tier is unreadable. `CachedClaude` sees to
+        /// that; whoever makes a ``ResponseCache`` passes it to its ``MemoryStore`` too.
+        public var generations: GenerationTracker
         /// What it is called in answers.
         public var tier: CacheTier
         /// How long a read may take before it counts as a miss and a failure. 50 ms by default.
@@ -19,10 +23,12 @@ extension ResponseCache {
 
         /// Describes a tier.
         public init(
-            _ store: any ResponseStore, tier: CacheTier, readBudget: Duration = .milliseconds(50),
+            _ store: any ResponseStore, generations: GenerationTracker, tier: CacheTier,
+            readBudget: Duration = .milliseconds(50),
             writeBudget: Duration = .seconds(1), failureThreshold: Int = 3, openFor: Duration = .seconds(5)
         ) {
             self.store = store
+            self.generations = generations
             self.tier = tier
             self.readBudget = readBudget
             self.writeBudget = writeBudget
