@@ -177,14 +177,14 @@ struct JSONText: BitwiseCopyable {
         if self.bytes[at] == UInt8(ascii: ".") {
             let fraction = at + 1
             at = self.endOfDigits(fraction)
-            guard at > fraction else { throw JSONError(.invalidNumber, at: at) }
+            guard at > fraction else { throw JSONError(at == self.count ? .unexpectedEnd : .invalidNumber, at: at) }
         }
         if at < self.count, self.bytes[at] | 0x20 == UInt8(ascii: "e") {
             at += 1
             if at < self.count, self.bytes[at] == UInt8(ascii: "+") || self.bytes[at] == UInt8(ascii: "-") { at += 1 }
             let exponent = at
             at = self.endOfDigits(exponent)
-            guard at > exponent else { throw JSONError(.invalidNumber, at: at) }
+            guard at > exponent else { throw JSONError(at == self.count ? .unexpectedEnd : .invalidNumber, at: at) }
         }
         return at
     }
