@@ -31,6 +31,12 @@ package enum HeapCost {
         return count <= 15 ? 0 : self.block(32 + count + 1)
     }
 
+    /// A body is charged an eighth more than its block: room between blocks that the allocator keeps and cannot use.
+    ///
+    /// Bodies have all sizes, and those that leave are not beside each other. Where small and large ones take turns, a
+    /// store on glibc came to hold a quarter more than its blocks; where sizes stay alike, it is next to nothing.
+    private static let fragmentationDivisor = 8
+
     /// What an envelope takes with all that hangs on it.
     ///
     /// An array or string that several envelopes share is charged to each: which of them will be the last to go is not
@@ -38,7 +44,8 @@ package enum HeapCost {
     package static func envelope(_ envelope: Envelope) -> Int {
         let details = envelope.details
         var bytes = Self.envelopeInstance
-        bytes += self.array(capacity: envelope.body.capacity, stride: 1)
+        let body = self.array(capacity: envelope.body.capacity, stride: 1)
+        bytes += body + body / Self.fragmentationDivisor
         bytes += self.array(capacity: envelope.labels.capacity, stride: MemoryLayout<Label>.stride)
         for label in envelope.labels { bytes += self.string(label.description) }
         bytes += self.array(capacity: envelope.headers.capacity, stride: MemoryLayout<HTTPHeader>.stride)

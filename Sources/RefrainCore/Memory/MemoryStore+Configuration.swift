@@ -2,7 +2,8 @@ extension MemoryStore {
     /// How much a memory store may hold.
     public struct Configuration: Hashable, Sendable {
         /// The most bytes that the store takes: a hard bound on entries, their keys, labels and strings, the store's own
-        /// tables and the allocator's overhead. Nothing is kept where it is 0 or less.
+        /// tables and the allocator's overhead, for which a body is charged an eighth more than its size. Nothing is kept
+        /// where it is 0 or less.
         ///
         /// It is divided evenly among the shards, and each keeps to its share, so that no moment and no interleaving
         /// exceeds the whole. Keys are spread evenly, so the shares fill evenly; with few, large entries one shard may

@@ -3,9 +3,9 @@ import RefrainKeys
 
 /// A key that is all its own for `number`, without being uniform: stores must not rely on that.
 func sampleKey(_ number: Int) -> RequestKey {
-    let digits = String(UInt(bitPattern: number), radix: 16)
-    guard let key = RequestKey(hex: String(repeating: "0", count: 64 - digits.count) + digits) else {
-        preconditionFailure("64 hexadecimal digits are a key")
+    let last = withUnsafeBytes(of: UInt64(bitPattern: Int64(number)).bigEndian) { Array($0) }
+    guard let key = RequestKey(bytes: [UInt8](repeating: 0, count: RequestKey.byteCount - 8) + last) else {
+        preconditionFailure("32 bytes are a key")
     }
     return key
 }
