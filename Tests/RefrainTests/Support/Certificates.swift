@@ -70,5 +70,7 @@ final class TLSServer: Sendable {
         self.port = port
     }
 
-    deinit { self.process.terminate() }
+    /// By a signal that cannot be blocked: a child inherits the mask of the thread that starts it, and the threads that run
+    /// tasks block those that can.
+    deinit { kill(self.process.processIdentifier, SIGKILL) }
 }
