@@ -3,10 +3,13 @@ import RefrainKeys
 
 private let deriver = KeyDeriver(KeyContext(scope: .shared("fuzz")))
 
+/// One input of libFuzzer.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let body = Array(UnsafeBufferPointer(start: start, count: count))
-    guard case .key(let keyed) = deriver.derive(body) else { return 0 }
+    let outcome = deriver.derive(body)
+    checkValidity(body, outcome)
+    guard case .key(let keyed) = outcome else { return 0 }
     do throws(BypassReason) {
         // The canonical body is a request of the same key, and is its own canonical body.
         let canonical = try deriver.canonicalBody(body)
@@ -21,4 +24,16 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         fatalError("white space moves the key")
     }
     return 0
+}
+
+/// The body is refused as no JSON exactly where a validator of another kind says so.
+private func checkValidity(_ body: [UInt8], _ outcome: KeyOutcome) {
+    var isRefused = false
+    if case .bypass(let reason) = outcome {
+        // Noticed before the end was seen.
+        if [.tooDeep, .tooLarge, .tooManyValues, .duplicateMember].contains(reason.code) { return }
+        isRefused = reason.code == .invalidJSON || reason.code == .invalidUTF8
+    }
+    guard let isValid = JSONValidator.validate(body, limit: JSONLimits.request.depth) else { return }
+    guard isValid != isRefused else { fatalError("valid: \(isValid), but \(outcome)") }
 }

@@ -1,6 +1,7 @@
 // Server-sent events: any bytes in any chunks give the same events, and what is assembled can be replayed.
 import RefrainCore
 
+/// One input of libFuzzer.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let bytes = Array(UnsafeBufferPointer(start: start, count: count))

@@ -151,7 +151,8 @@ import Testing
 
     @Test func anotherEpochIsTakenOver() {
         var record = GenerationRecord(epoch: 1, clock: 4, fields: [.tag("a"): 4])
-        let other = GenerationRecord(epoch: 2, clock: 1)
+        // A purge of everything elsewhere: another epoch, and a later clock.
+        let other = GenerationRecord(epoch: 2, clock: 5)
         #expect(record.merge(other, newEpoch: 9) == .adopted)
         #expect(record == other)
     }
