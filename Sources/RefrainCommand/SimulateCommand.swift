@@ -42,8 +42,8 @@ struct SimulateCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (0...65_535).contains(self.port) else { throw ValidationError("--port must be from 0 to 65535") }
-        guard self.tokensPerSecond >= 0, self.tokensPerSecond.isFinite else {
-            throw ValidationError("--tokens-per-second must not be negative")
+        guard self.tokensPerSecond == 0 || (0.01...1_000_000).contains(self.tokensPerSecond) else {
+            throw ValidationError("--tokens-per-second must be 0 or from 0.01 to 1000000")
         }
     }
 

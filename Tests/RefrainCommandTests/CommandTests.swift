@@ -77,7 +77,8 @@ import Testing
         ["run", "-", "--simulate", "--concurrency", "0"], ["run", "/does/not/exist", "--simulate"],
         ["run", "-", "--simulate", "--upstream", "http://localhost"], ["frobnicate"], ["key", "/does/not/exist"],
         ["run", "-", "--simulate", "--config", "/does/not/exist"], ["simulate", "--port", "70000"],
-        ["simulate", "--fault", "nonsense"], ["run", "-", "--simulate", "--output", "/does/not/exist"],
+        ["simulate", "--fault", "nonsense"], ["simulate", "--tokens-per-second", "1e-300"],
+        ["run", "-", "--simulate", "--output", "/does/not/exist"],
     ])
     func badUsageIsStatus2(arguments: [String]) throws {
         var refrain = Refrain()
@@ -112,6 +113,18 @@ import Testing
         let result = try Refrain("run", "-", "--simulate", "--config", file.path).run()
         #expect(result.status == 2)
         #expect(result.errors.contains("'tll'"))
+    }
+
+    @Test func anEndlessRunEndsOnRequest() throws {
+        let file = try TemporaryFile(Array("\(Self.body("one"))\n\(Self.body("two"))\n".utf8))
+        let output = try TemporaryFile()
+        let running = try Refrain(
+            "run", file.path, "--simulate", "--latency", "0", "--json", "--output", output.path, "--repeat",
+            "\(Int.max)"
+        ).start()
+        while (try FileManager.default.attributesOfItem(atPath: output.path)[.size] as? Int) ?? 0 == 0 { sched_yield() }
+        running.process.interrupt()
+        #expect(try running.end().status == 130)
     }
 
     @Test func interruptedItWritesWhatWasAnswered() throws {

@@ -118,6 +118,13 @@ import Testing
             String(decoding: JSONValue.object(report.json).encoded(), as: UTF8.self).contains(#""spent_usd":0.250000"#))
     }
 
+    @Test func countsWhateverNumberOfTokensAResponseClaims() {
+        var report = RunReport()
+        let usage = Usage(inputTokens: .max, outputTokens: .max, cacheReadTokens: .max)
+        for _ in 0..<2 { report.add(.init(outcome: .miss, billed: usage, spent: 1, latency: .zero)) }
+        #expect(report.billed.inputTokens == .max)
+    }
+
     @Test func formatsNumbers() {
         #expect(decimal(0.1234565, 6) == "0.123457" || decimal(0.1234565, 6) == "0.123456")
         #expect(decimal(-0.000_000_1, 3) == "0.000")

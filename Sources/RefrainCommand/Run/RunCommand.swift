@@ -77,7 +77,10 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How often a failed call is made again. (default: 2)", valueName: "n"))
     var maxRetries: Int?
 
-    @Option(help: ArgumentHelp("How long one call may take. (default: 10m)", valueName: "duration"))
+    @Option(
+        help: ArgumentHelp(
+            "How long one attempt at a call may take, and a wait that the API asks for. (default: 10m)",
+            valueName: "duration"))
     var timeout: HumanDuration?
 
     @Flag(help: "Print the report as one JSON object.")

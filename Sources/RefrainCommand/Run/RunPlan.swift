@@ -43,10 +43,10 @@ extension RunCommand {
             self.betas = command.beta
             let retries = try settings.value(command.maxRetries, .maxRetries) ?? 2
             guard retries >= 0, retries <= 100 else { throw ValidationError("--max-retries must be from 0 to 100") }
-            self.retry = RetryPolicy(maximumRetries: retries)
             var timeouts = HTTPRequest.Timeouts()
             if let timeout = try settings.value(command.timeout, .timeout) { timeouts.total = timeout.duration }
             self.timeouts = timeouts
+            self.retry = RetryPolicy(maximumRetries: retries, longestServerDelay: timeouts.total)
             self.upstream = try settings.value(command.upstream, .upstream)
             let environment = ProcessInfo.processInfo.environment
             let hasKey = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"].contains { environment[$0]?.isEmpty == false }
@@ -78,7 +78,12 @@ extension RunCommand {
                 throw ValidationError(error.message)
             }
             let progress = ProgressDisplay(
-                total: command.file == "-" ? nil : try Self.lineCount(of: command.file).map { $0 * command.repeats })
+                total: command.file == "-"
+                    ? nil
+                    : try Self.lineCount(of: command.file).flatMap {
+                        let (total, overflow) = $0.multipliedReportingOverflow(by: command.repeats)
+                        return overflow ? nil : total
+                    })
             let collected = Locked(RunReport())
             let runner = Runner(
                 path: command.file, repeats: command.repeats, concurrency: self.concurrency,

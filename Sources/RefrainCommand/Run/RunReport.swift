@@ -186,13 +186,14 @@ func grouped(_ value: Int) -> String {
 }
 
 extension Usage {
-    /// The tokens of two calls together.
+    /// The tokens of two calls together. A response may claim any number of them.
     static func + (left: Usage, right: Usage) -> Usage {
         Usage(
-            inputTokens: left.inputTokens + right.inputTokens, outputTokens: left.outputTokens + right.outputTokens,
-            cacheReadTokens: left.cacheReadTokens + right.cacheReadTokens,
-            cacheWrite5mTokens: left.cacheWrite5mTokens + right.cacheWrite5mTokens,
-            cacheWrite1hTokens: left.cacheWrite1hTokens + right.cacheWrite1hTokens)
+            inputTokens: left.inputTokens.addingAtMost(right.inputTokens),
+            outputTokens: left.outputTokens.addingAtMost(right.outputTokens),
+            cacheReadTokens: left.cacheReadTokens.addingAtMost(right.cacheReadTokens),
+            cacheWrite5mTokens: left.cacheWrite5mTokens.addingAtMost(right.cacheWrite5mTokens),
+            cacheWrite1hTokens: left.cacheWrite1hTokens.addingAtMost(right.cacheWrite1hTokens))
     }
 }
 

@@ -27,7 +27,8 @@ struct Runner {
     func run(_ report: (Event) throws -> Void) async throws {
         // Standard input can be read once, so what is asked again is kept.
         var kept: [RequestLine]? = self.path == "-" && self.repeats > 1 ? [] : nil
-        for pass in 0..<self.repeats where !Task.isCancelled {
+        for pass in 0..<self.repeats {
+            if Task.isCancelled { break }
             if pass > 0, let kept {
                 var lines = kept.makeIterator()
                 try await self.pass(next: { lines.next().map { .success($0) } }, report)

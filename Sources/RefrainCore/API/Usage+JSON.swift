@@ -45,7 +45,7 @@ extension Usage {
 
 extension Int {
     /// The sum, or `Int.max` where it is larger: a response may claim any number of tokens.
-    fileprivate func addingAtMost(_ other: Int) -> Int {
+    package func addingAtMost(_ other: Int) -> Int {
         let (sum, overflow) = self.addingReportingOverflow(other)
         return overflow ? .max : sum
     }

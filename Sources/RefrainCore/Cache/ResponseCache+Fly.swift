@@ -121,7 +121,8 @@ extension ResponseCache {
         func take() {
             for event in events {
                 flight.append(event.raw)
-                relayed.append(event.raw)
+                // Kept for storing alone, so not beyond the moment when that is out of the question.
+                if case .success = flight.filling { relayed.append(event.raw) } else { relayed = [] }
                 assembler.consume(event)
                 if event.name == "error" { lastError = event.data }
             }

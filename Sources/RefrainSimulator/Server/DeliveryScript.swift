@@ -80,7 +80,8 @@ package struct DeliveryScript: Sendable, Equatable {
 
     private static func time(forTokens tokens: Int, _ configuration: SimulatorConfiguration) -> Duration {
         guard let rate = configuration.tokensPerSecond, rate > 0, tokens > 0 else { return .zero }
-        return .seconds(Double(tokens) / rate)
+        // A day is for ever to a client, and keeps a tiny rate from overflowing.
+        return .seconds(min(Double(tokens) / rate, 86_400))
     }
 
     /// The first events of a stream, or the first half of a body.

@@ -81,6 +81,7 @@ import Testing
     @Test func oddConfigurationsAreTakenForTheNearestThatWorks() {
         for configuration in [
             MemoryStore.Configuration(shards: 0), .init(shards: 3), .init(shards: .max), .init(bytes: .max),
+            .init(bytes: .max, maximumEntryShare: 1),
             .init(entries: 1), .init(entries: .max), .init(maximumEntryShare: .infinity),
         ] {
             let store = sampleStore(configuration)

@@ -21,6 +21,8 @@ final class Flight: Sendable {
         /// The same with the tags of another caller that joins.
         func tagged(by other: Fill) -> Fill {
             var fill = self
+            // More than an entry may carry are as good as any number: it is not stored.
+            guard fill.policy.tags.count <= Label.maximumCount else { return fill }
             fill.policy.tags += other.policy.tags.filter { !fill.policy.tags.contains($0) }
             return fill
         }
@@ -51,6 +53,8 @@ final class Flight: Sendable {
         var upstreams: [FlightMachine.CallerID: Upstream] = [:]
         var labels: Set<Label>
         var fill: Fill?
+        /// Bytes of events that the budget had no room for: letting go of them gives nothing back.
+        var unchargedBytes = 0
         var task: Task<Void, Never>?
         /// Since when nobody waits, on the monotonic clock, and the machine's number for that.
         var abandoned: (number: Int, since: UInt64)?
@@ -238,13 +242,19 @@ final class Flight: Sendable {
 
     /// An event of the stream has arrived.
     func append(_ event: [UInt8]) {
-        if !self.lease.grow(by: event.count) { self.close(.overBudget) }
-        let (waiting, released) = self.state.withLock { state in
+        let isCharged = self.lease.grow(by: event.count)
+        if !isCharged { self.close(.overBudget) }
+        let (waiting, released, refund) = self.state.withLock { state in
+            if !isCharged { state.unchargedBytes += event.count }
             let (wake, released) = state.machine.append(event)
-            return (Self.take(wake, from: &state), released)
+            let bytes = released.reduce(0) { $0 + $1.count }
+            let uncharged = min(bytes, state.unchargedBytes)
+            state.unchargedBytes -= uncharged
+            return (Self.take(wake, from: &state), released, bytes - uncharged)
         }
         waiting.resume()
-        if !released.isEmpty { self.lease.shrink(by: released.reduce(0) { $0 + $1.count }) }
+        self.lease.shrink(by: refund)
+        withExtendedLifetime(released) {}
     }
 
     /// The answer is complete.
