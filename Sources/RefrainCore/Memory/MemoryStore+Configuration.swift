@@ -54,7 +54,8 @@ extension MemoryStore {
         /// The most bytes that one entry may take.
         var maximumEntryBytes: Int {
             let share = Double(max(0, self.bytes)) * min(max(self.maximumEntryShare, 0), 1)
-            return min(Int(exactly: share.rounded(.down)) ?? max(0, self.bytes), max(0, self.bytes) / self.shardCount)
+            return min(
+                share.isNaN ? 0 : Int(exactly: share.rounded(.down)) ?? .max, max(0, self.bytes) / self.shardCount)
         }
     }
 }
