@@ -143,6 +143,19 @@ import Testing
         #expect(parser.finish() == nil)
     }
 
+    @Test(arguments: ["data: 1\r\n\r\n", "data: 1\n\n\r\n\n", "\r\n", "data: 1\r\r"])
+    func blankLinesAtTheEndAreNoEvent(_ stream: String) throws {
+        let bytes = Array(stream.utf8)
+        for split in 0...bytes.count {
+            var parser = SSEParser()
+            var events = try parser.feed(Array(bytes[..<split]))
+            events += try parser.feed(Array(bytes[split...]))
+            let last = parser.finish()
+            #expect(last == nil)
+            #expect(events.map(\.data) == (stream.hasPrefix("data") ? [Array("1".utf8)] : []))
+        }
+    }
+
     @Test func survivesGarbage() {
         var random = SeededGenerator(seed: 2)
         let alphabet = Array("\r\n\n\n:: daetvn{}\"\u{FEFF}".utf8) + [0, 0xFF, 0x80]

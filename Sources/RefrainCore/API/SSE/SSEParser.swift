@@ -80,7 +80,8 @@ public struct SSEParser: Sendable {
             self.pending = []
             self.event = EventInProgress()
         }
-        guard self.failure == nil, !self.pending.isEmpty else { return nil }
+        // Blank lines after the last event are no event: whether a line feed was cut off its carriage return is chance.
+        guard self.failure == nil, self.event.hasLines || self.event.lineStart < self.pending.count else { return nil }
         var last: ServerSentEvent?
         self.pending.withUnsafeBufferPointer { buffer in
             if self.event.lineStart < buffer.count {

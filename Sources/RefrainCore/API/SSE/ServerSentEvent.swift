@@ -7,7 +7,7 @@ public struct ServerSentEvent: Hashable, Sendable {
     public var data: [UInt8]
     /// The event's exact bytes with its blank line, and whatever stood before it since the last event.
     ///
-    /// The `raw` of all events of a stream, joined, are the stream.
+    /// The `raw` of all events of a stream, joined, are the stream, but for blank lines after its last event.
     public var raw: [UInt8]
 
     /// Creates an event from its parts.
