@@ -8,6 +8,7 @@ let package = Package(
         .library(name: "Refrain", targets: ["Refrain"]),
         .library(name: "RefrainKeys", targets: ["RefrainKeys"]),
         .library(name: "RefrainCore", targets: ["RefrainCore"]),
+        .library(name: "RefrainRedis", targets: ["RefrainRedis"]),
         .library(name: "RefrainSimulator", targets: ["RefrainSimulator"]),
         .library(name: "RefrainTesting", targets: ["RefrainTesting"]),
         .executable(name: "refrain", targets: ["RefrainCommand"]),
@@ -19,6 +20,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
@@ -48,6 +50,21 @@ let package = Package(
             dependencies: [
                 "CCurl", "RefrainCore", "RefrainKeys",
                 .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        // hiredis's formatter and reader, behind one interface for its versions 0.14 and 1.x.
+        .target(name: "CHiredis", linkerSettings: [.linkedLibrary("hiredis")]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        // The shared tier: many instances, one Redis.
+        .target(
+            name: "RefrainRedis",
+            dependencies: [
+                "CHiredis", "CZlib", "RefrainCore", "RefrainKeys",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
         ),
         .target(
@@ -99,6 +116,17 @@ let package = Package(
             ]
         ),
         .testTarget(
+            name: "RefrainRedisTests",
+            dependencies: [
+                "CHiredis", "RefrainRedis", "RefrainCore", "RefrainKeys", "RefrainTesting",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]
+        ),
+        .testTarget(
             name: "RefrainSimulatorTests",
             dependencies: [
                 "RefrainSimulator", "RefrainCore", "RefrainKeys",
@@ -119,7 +147,7 @@ let package = Package(
 )
 
 // One set of strict settings for every Swift target.
-for target in package.targets where !["CCurl", "CAllocationCounter"].contains(target.name) {
+for target in package.targets where !["CCurl", "CHiredis", "CZlib", "CAllocationCounter"].contains(target.name) {
     target.swiftSettings = [
         .enableUpcomingFeature("ExistentialAny"),
         .enableUpcomingFeature("MemberImportVisibility"),

@@ -37,6 +37,12 @@ public struct CacheStatistics: Hashable, Sendable {
     public var tierFailures = 0
     /// Calls of the second tier that were not made, because its breaker was open.
     public var tierSkips = 0
+    /// Calls made to upstream on behalf of every process that shares the second tier.
+    public var leases = 0
+    /// Requests that waited for another process's call.
+    public var leaseWaits = 0
+    /// Reads from memory while the second tier could not be asked for purges.
+    public var readsOnGrace = 0
     /// How often the second tier's breaker has opened.
     public var breakerOpenings = 0
     /// Calls under way that callers can join.
@@ -76,6 +82,8 @@ final class CacheCounters: Sendable {
     let stored = Counter()
     let tierFailures = Counter()
     let tierSkips = Counter()
+    let leases = Counter()
+    let leaseWaits = Counter()
     private let refused = Locked<[CacheReason: Int]>([:])
 
     /// An answer was not stored.
@@ -116,6 +124,8 @@ final class CacheCounters: Sendable {
         statistics.refused = self.refused.withLock { $0 }
         statistics.tierFailures = self.tierFailures.count
         statistics.tierSkips = self.tierSkips.count
+        statistics.leases = self.leases.count
+        statistics.leaseWaits = self.leaseWaits.count
         return statistics
     }
 }

@@ -7,10 +7,22 @@ extension EnvelopeCodec {
     ///   announce are known to be those that are there, and the checksum to be right.
     /// - Complexity: Linear in the size; the body is copied once.
     public func decode(_ bytes: [UInt8], for key: RequestKey) throws(EnvelopeError) -> Envelope {
+        try self.decode(bytes, for: key, expanding: nil)
+    }
+
+    /// The envelope that `bytes` are, stored under `key`: for bytes that stand in a larger buffer.
+    public func decode(_ bytes: UnsafeRawBufferPointer, for key: RequestKey) throws(EnvelopeError) -> Envelope {
+        try self.decode(bytes, for: key, expanding: nil)
+    }
+
+    /// The envelope that `bytes` are, stored under `key`, its body as it is or in a form that `expander` knows.
+    package func decode(
+        _ bytes: [UInt8], for key: RequestKey, expanding expander: BodyExpander?
+    ) throws(EnvelopeError) -> Envelope {
         var result: Result<Envelope, EnvelopeError>?
         bytes.withUnsafeBytes { bytes in
             do throws(EnvelopeError) {
-                result = .success(try self.decode(bytes, for: key))
+                result = .success(try self.decode(bytes, for: key, expanding: expander))
             } catch {
                 result = .failure(error)
             }
@@ -19,8 +31,11 @@ extension EnvelopeCodec {
         return try result.get()
     }
 
-    /// The envelope that `bytes` are, stored under `key`: for bytes that stand in a larger buffer.
-    public func decode(_ bytes: UnsafeRawBufferPointer, for key: RequestKey) throws(EnvelopeError) -> Envelope {
+    /// The envelope that `bytes` are, stored under `key`, its body as it is or in a form that `expander` knows: for bytes
+    /// that stand in a larger buffer.
+    package func decode(
+        _ bytes: UnsafeRawBufferPointer, for key: RequestKey, expanding expander: BodyExpander?
+    ) throws(EnvelopeError) -> Envelope {
         guard bytes.count <= self.maximumBytes else { throw EnvelopeError(.tooLarge, "\(bytes.count) bytes") }
         guard bytes.prefix(Self.magic.count).elementsEqual(Self.magic.prefix(bytes.count)) else {
             throw EnvelopeError(.notAnEnvelope, "the magic number")
@@ -29,16 +44,19 @@ extension EnvelopeCodec {
             throw EnvelopeError(.truncated, "\(bytes.count) bytes")
         }
         guard bytes[4] == Self.version else { throw EnvelopeError(.unsupportedVersion, "\(bytes[4])") }
-        guard bytes[5] == Self.plain else { throw EnvelopeError(.unsupportedCodec, "\(bytes[5])") }
+        let codec = bytes[5]
+        guard codec == Self.plain || Self.compressed.contains(codec) && expander?.codecs.contains(codec) == true else {
+            throw EnvelopeError(.unsupportedCodec, "\(codec)")
+        }
 
-        let headerBytes = UInt64(EnvelopeReader.load(UInt32.self, from: bytes, at: 8))
-        let rawBytes = EnvelopeReader.load(UInt64.self, from: bytes, at: 136)
-        let bodyBytes = EnvelopeReader.load(UInt64.self, from: bytes, at: 144)
-        guard headerBytes >= Self.fixedBytes else { throw EnvelopeError(.malformed, "the header's length") }
-        guard bodyBytes == rawBytes else { throw EnvelopeError(.malformed, "the body's length") }
-        let (sum, overflow) = bodyBytes.addingReportingOverflow(headerBytes + UInt64(Self.checksumBytes))
-        guard !overflow, sum <= bytes.count else { throw EnvelopeError(.truncated, "\(bytes.count) bytes") }
-        guard sum == bytes.count else { throw EnvelopeError(.trailingBytes, "\(UInt64(bytes.count) - sum) bytes") }
+        let lengths = try EnvelopeLengths(fixed: bytes, codec: codec)
+        guard let total = lengths.total, total <= bytes.count else {
+            throw EnvelopeError(.truncated, "\(bytes.count) bytes")
+        }
+        guard total == bytes.count else { throw EnvelopeError(.trailingBytes, "\(bytes.count - total) bytes") }
+        guard let expanded = lengths.expanded, expanded <= self.maximumBytes else {
+            throw EnvelopeError(.tooLarge, "the body's length")
+        }
 
         let checked = UnsafeRawBufferPointer(rebasing: bytes.dropLast(Self.checksumBytes))
         guard EnvelopeReader.load(UInt32.self, from: bytes, at: checked.count) == CRC32C.checksum(checked) else {
@@ -47,10 +65,79 @@ extension EnvelopeCodec {
         guard key.withUnsafeBytes({ $0.elementsEqual(bytes[16..<48]) }) else {
             throw EnvelopeError(.wrongKey, "the key")
         }
-        let header = UnsafeRawBufferPointer(rebasing: checked.prefix(Int(headerBytes)))
-        let body = UnsafeRawBufferPointer(rebasing: checked.dropFirst(Int(headerBytes)))
+        // Both fit: what was compared with the number of bytes that are there is at least as large.
+        let header = UnsafeRawBufferPointer(rebasing: checked.prefix(Int(lengths.header)))
+        let stored = UnsafeRawBufferPointer(rebasing: checked.dropFirst(Int(lengths.header)))
+        let rawLength = Int(lengths.raw)
         var reader = EnvelopeReader(header: header, at: Self.fixedBytes)
-        return try reader.envelope(key: key, body: body)
+        return try reader.envelope(key: key) { () throws(EnvelopeError) -> [UInt8] in
+            guard codec != Self.plain, let expander else { return [UInt8](stored) }
+            let body = try expander.expand(codec, stored, rawLength)
+            guard body.count == rawLength else { throw EnvelopeError(.malformed, "the body's length") }
+            return body
+        }
+    }
+
+    /// The length of the whole envelope that begins with `prefix`; nil where those bytes do not tell, are not the
+    /// beginning of an envelope with one of `codecs`, or contradict themselves.
+    package static func announcedBytes(_ prefix: [UInt8], codecs: [UInt8]) -> Int? {
+        prefix.withUnsafeBytes { prefix in
+            guard prefix.count >= Self.fixedBytes, prefix.starts(with: Self.magic), prefix[4] == Self.version,
+                prefix[5] == Self.plain || Self.compressed.contains(prefix[5]) && codecs.contains(prefix[5])
+            else { return nil }
+            do throws(EnvelopeError) {
+                return try EnvelopeLengths(fixed: prefix, codec: prefix[5]).total
+            } catch {
+                return nil
+            }
+        }
+    }
+}
+
+/// Makes a body that was stored smaller what it was.
+package struct BodyExpander: Sendable {
+    /// Returns the `rawLength` bytes that `stored` stands for, or throws. It is called once everything else in the
+    /// envelope is found right, and `rawLength` to be within its bound.
+    package typealias Expand =
+        @Sendable (_ codec: UInt8, _ stored: UnsafeRawBufferPointer, _ rawLength: Int) throws(EnvelopeError) -> [UInt8]
+
+    /// The codecs that it knows.
+    let codecs: [UInt8]
+    let expand: Expand
+
+    /// Creates an expander of some codecs.
+    package init(codecs: [UInt8], expand: @escaping Expand) {
+        self.codecs = codecs
+        self.expand = expand
+    }
+}
+
+/// The lengths that an envelope announces, which fit one another, but perhaps not the bytes that are there.
+private struct EnvelopeLengths {
+    let header: UInt64
+    let stored: UInt64
+    let raw: UInt64
+
+    /// Reads the lengths from the first ``EnvelopeCodec/fixedBytes`` bytes.
+    init(fixed bytes: UnsafeRawBufferPointer, codec: UInt8) throws(EnvelopeError) {
+        self.header = UInt64(EnvelopeReader.load(UInt32.self, from: bytes, at: 8))
+        self.raw = EnvelopeReader.load(UInt64.self, from: bytes, at: 136)
+        self.stored = EnvelopeReader.load(UInt64.self, from: bytes, at: 144)
+        guard self.header >= EnvelopeCodec.fixedBytes else { throw EnvelopeError(.malformed, "the header's length") }
+        guard codec == EnvelopeCodec.plain ? self.stored == self.raw : self.stored < self.raw else {
+            throw EnvelopeError(.malformed, "the body's length")
+        }
+    }
+
+    /// The bytes of the whole; nil where that is no number that an array can have.
+    var total: Int? { self.total(self.stored) }
+
+    /// The bytes that the whole would have with its body as it is.
+    var expanded: Int? { self.total(self.raw) }
+
+    private func total(_ body: UInt64) -> Int? {
+        let (sum, overflow) = body.addingReportingOverflow(self.header + UInt64(EnvelopeCodec.checksumBytes))
+        return overflow ? nil : Int(exactly: sum)
     }
 }
 
@@ -83,7 +170,10 @@ private struct EnvelopeReader {
 
     private func count(_ offset: Int) -> Int { Int(Self.load(UInt16.self, from: self.header, at: offset)) }
 
-    mutating func envelope(key: RequestKey, body: UnsafeRawBufferPointer) throws(EnvelopeError) -> Envelope {
+    /// The envelope; `body` is called last, when the header is found right.
+    mutating func envelope(
+        key: RequestKey, body: () throws(EnvelopeError) -> [UInt8]
+    ) throws(EnvelopeError) -> Envelope {
         guard let form = Envelope.Form(rawValue: self.header[6]) else { throw EnvelopeError(.malformed, "the form") }
         let cost = try self.cost()
         let usage = Usage(
@@ -116,7 +206,7 @@ private struct EnvelopeReader {
             generation: GenerationStamp(
                 epoch: Self.load(UInt64.self, from: self.header, at: 72),
                 clock: Self.load(UInt64.self, from: self.header, at: 80)),
-            labels: labels, details: details, headers: headers, body: [UInt8](body))
+            labels: labels, details: details, headers: headers, body: try body())
     }
 
     private func cost() throws(EnvelopeError) -> Double? {

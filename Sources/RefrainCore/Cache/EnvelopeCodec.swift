@@ -2,11 +2,12 @@ import RefrainKeys
 
 /// The bytes of an envelope, as tiers outside of the process keep them: `docs/envelope.md` describes each.
 ///
-/// There is one encoding of an envelope, and every encoding that is accepted is the one that would be written: decoding
-/// and encoding again gives the same bytes.
+/// There is one encoding of an envelope with its body as it is (codec 0), and every such encoding that is accepted is
+/// the one that would be written: decoding and encoding again gives the same bytes.
 ///
-/// Version 1 keeps the body as it is. Codec ids other than 0 are reserved for compression (1 to 127) and sealing (128
-/// to 255).
+/// A body may also stand there made smaller (codecs 1 to 127). This module knows no way to do so: whoever does hands the
+/// smaller body in and a ``BodyExpander`` for the way back, and the bytes may then differ where another version of that
+/// way wrote them. Codecs from 128 on are frames around a whole envelope, and are refused here.
 public struct EnvelopeCodec: Hashable, Sendable {
     /// The most bytes that an encoded envelope may have, by default 64 MiB: larger ones are neither written nor read.
     public var maximumBytes: Int
@@ -17,8 +18,14 @@ public struct EnvelopeCodec: Hashable, Sendable {
     /// The version that is written.
     public static let version: UInt8 = 1
 
-    static let magic: [UInt8] = [0x52, 0x46, 0x52, 0x4E]
-    static let plain: UInt8 = 0
+    /// How every envelope and every frame around one begins: "RFRN".
+    package static let magic: [UInt8] = [0x52, 0x46, 0x52, 0x4E]
+    /// The codec of a body as it is.
+    package static let plain: UInt8 = 0
+    /// The codecs of a body that was made smaller.
+    package static let compressed: ClosedRange<UInt8> = 1...127
+    /// The fewest bytes that an envelope can have: two empty strings and no body.
+    package static let minimumBytes = Self.fixedBytes + 4 + Self.checksumBytes
     static let hasCost: UInt8 = 1
     /// The bytes before the strings.
     static let fixedBytes = 160
@@ -36,11 +43,32 @@ extension EnvelopeCodec {
     ///   bound; ``EnvelopeError/Code/malformed`` where a count of tokens is negative, or the cost is not a number.
     /// - Complexity: Linear in the size. Allocates the result, once.
     public func encode(_ envelope: Envelope) throws(EnvelopeError) -> [UInt8] {
+        try self.encode(envelope, body: envelope.body, codec: Self.plain)
+    }
+
+    /// The bytes of `envelope` with `stored` in place of its body.
+    ///
+    /// - Parameters:
+    ///   - envelope: The envelope, with its body as it is.
+    ///   - stored: The body made smaller: fewer bytes than it has itself.
+    ///   - codec: How that was done: one of ``compressed``.
+    /// - Throws: As ``encode(_:)``; the bound holds for the envelope with its body as it is, so that whether it can be
+    ///   stored does not depend on how well it compresses. ``EnvelopeError/Code/unsupportedCodec`` and
+    ///   ``EnvelopeError/Code/malformed`` for another codec, or a body that is not smaller.
+    package func encode(
+        _ envelope: Envelope, storing stored: [UInt8], codec: UInt8
+    ) throws(EnvelopeError) -> [UInt8] {
+        guard Self.compressed.contains(codec) else { throw EnvelopeError(.unsupportedCodec, "\(codec)") }
+        guard stored.count < envelope.body.count else { throw EnvelopeError(.malformed, "a body not made smaller") }
+        return try self.encode(envelope, body: stored, codec: codec)
+    }
+
+    private func encode(_ envelope: Envelope, body: [UInt8], codec: UInt8) throws(EnvelopeError) -> [UInt8] {
         let strings = try Self.strings(envelope)
         let stringBytes = strings.reduce(0) { $0 + 2 + $1.utf8.count }
         let headerBytes = Self.fixedBytes + stringBytes
-        let total = headerBytes + envelope.body.count + Self.checksumBytes
-        guard total <= self.maximumBytes else { throw EnvelopeError(.tooLarge, "\(total) bytes") }
+        let expanded = headerBytes + envelope.body.count + Self.checksumBytes
+        guard expanded <= self.maximumBytes else { throw EnvelopeError(.tooLarge, "\(expanded) bytes") }
 
         let details = envelope.details
         let tokens = Self.tokens(details.usage)
@@ -48,9 +76,9 @@ extension EnvelopeCodec {
         guard details.cost?.isFinite != false else { throw EnvelopeError(.malformed, "a cost that is not a number") }
 
         var output: [UInt8] = []
-        output.reserveCapacity(total)
+        output.reserveCapacity(headerBytes + body.count + Self.checksumBytes)
         output += Self.magic
-        output += [Self.version, Self.plain, envelope.form.rawValue, details.cost == nil ? 0 : Self.hasCost]
+        output += [Self.version, codec, envelope.form.rawValue, details.cost == nil ? 0 : Self.hasCost]
         Self.append(UInt32(headerBytes), to: &output)
         Self.append(details.upstreamMilliseconds, to: &output)
         envelope.key.withUnsafeBytes { output.append(contentsOf: $0) }
@@ -62,7 +90,7 @@ extension EnvelopeCodec {
         for count in tokens { Self.append(Int64(count), to: &output) }
         Self.append(details.cost?.bitPattern ?? 0, to: &output)
         Self.append(UInt64(envelope.body.count), to: &output)
-        Self.append(UInt64(envelope.body.count), to: &output)
+        Self.append(UInt64(body.count), to: &output)
         for count in [envelope.labels.count, details.toolUseIDs.count, envelope.headers.count, 0] {
             Self.append(UInt16(count), to: &output)
         }
@@ -70,7 +98,7 @@ extension EnvelopeCodec {
             Self.append(UInt16(string.utf8.count), to: &output)
             output.append(contentsOf: string.utf8)
         }
-        output += envelope.body
+        output += body
         Self.append(output.withUnsafeBytes { CRC32C.checksum($0) }, to: &output)
         return output
     }

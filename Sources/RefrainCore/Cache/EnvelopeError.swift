@@ -25,6 +25,12 @@ public struct EnvelopeError: Error, Hashable, Sendable, CustomStringConvertible 
         public static let malformed = Code("malformed")
         /// The envelope is larger than allowed.
         public static let tooLarge = Code("too-large")
+        /// The envelope is not sealed, where only sealed ones may be read.
+        public static let unsealed = Code("unsealed")
+        /// The envelope is sealed with a key that is not configured here.
+        public static let unknownSealingKey = Code("unknown-sealing-key")
+        /// The seal does not fit: the bytes were changed, or stored under another key, or sealed by somebody else.
+        public static let brokenSeal = Code("broken-seal")
     }
 
     /// What was wrong.

@@ -92,26 +92,30 @@ public struct GenerationRecord: Hashable, Sendable {
         }
     }
 
-    /// Takes over what another copy of the record knows, and says what became of it.
+    /// Takes over what the shared copy of the record knows, and says what became of it.
     ///
-    /// Of two records of one epoch, both purges count: the later of each field, moment and floor is kept. A `nil`
-    /// record (the shared copy is lost) and one with an earlier clock, whatever its epoch (it was restored from an older
-    /// state), make this one start `newEpoch`.
+    /// A `nil` record (the shared copy is lost), one with an earlier clock whatever its epoch, and one of the same epoch
+    /// that lacks a purge that this one knows (it was restored from an older state, and purged since) make this one start
+    /// `newEpoch`. Any other is the record now.
+    ///
+    /// - Complexity: Linear in the fields.
     public mutating func merge(_ other: GenerationRecord?, newEpoch: UInt64) -> Replacement {
-        guard let other, other.clock >= self.clock else {
-            self.begin(epoch: newEpoch, clock: self.clock)
+        guard let other, other.clock >= self.clock, other.epoch != self.epoch || other.knows(self) else {
+            self.begin(epoch: newEpoch, clock: max(self.clock, other?.clock ?? 0))
             return .newEpoch
         }
-        guard other.epoch == self.epoch else {
-            self = other
-            return .adopted
-        }
-        self.clock = other.clock
-        self.fields.merge(other.fields) { max($0, $1) }
+        self = other
         if self.fields.count > Self.maximumFields { self.fold(to: Self.maximumFields) }
-        self.before = [self.before, other.before].compactMap(\.self).max()
-        self.floor = max(self.floor, other.floor)
         return .adopted
+    }
+
+    /// Whether every purge that `other`, of the same epoch, has recorded is recorded here too.
+    private func knows(_ other: GenerationRecord) -> Bool {
+        guard self.floor >= other.floor else { return false }
+        if let before = other.before {
+            guard let own = self.before, own >= before else { return false }
+        }
+        return other.fields.allSatisfy { label, purged in max(self.fields[label] ?? 0, self.floor) >= purged }
     }
 
     /// What became of a record that was given to ``merge(_:newEpoch:)`` or ``GenerationTracker/replace(with:)``.

@@ -25,52 +25,120 @@ extension ResponseCache {
     }
 
     private func bring(_ flight: Flight, upstream: @escaping Upstream) async {
-        if flight.readsSecondTier, let envelope = await self.readSecondTier(for: flight) {
+        switch await self.consult(flight) {
+        case .answered(let envelope):
             let tier = self.second?.tier ?? .memory
             flight.completed(.answer(FlightAnswer(envelope, from: tier)))
-            return
+        case .call(nil):
+            _ = await self.callUntilAnswered(flight, upstream: upstream)
+        case .call(let lease?):
+            let verdict = await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.second?.keep(lease) }
+                defer { group.cancelAll() }
+                return await self.callUntilAnswered(flight, upstream: upstream)
+            }
+            await self.second?.end(lease, verdict)
         }
+    }
+
+    /// Calls upstream on behalf of one caller after another, until there is an answer or nobody is left.
+    private func callUntilAnswered(_ flight: Flight, upstream: @escaping Upstream) async -> LeaseVerdict {
         var next: Upstream? = upstream
         var isFirst = true
         while let upstream = next {
             if !isFirst { self.counters.promotions.add() }
             isFirst = false
             switch await self.call(flight, upstream: upstream) {
-            case .answered(let answer, let envelope):
+            case .answered(let answer, let storing):
                 flight.completed(answer)
                 self.table.withLock { $0.remove(flight) }
-                // Its callers have their answer; nobody waits for this.
-                if let envelope { await self.second?.set(envelope) }
-                return
+                switch storing {
+                case .stored(let envelope):
+                    // Its callers have their answer; nobody waits for this.
+                    await self.second?.set(envelope)
+                    return .stored
+                case .unstorable: return .unstorable
+                case .notStored: return .failed
+                }
             case .failed(let failure):
                 self.counters.upstreamFailures.add()
                 self.counters.refused(failure.refusal)
                 next = flight.failed(failure)
             }
         }
+        return .failed
     }
 
-    private func readSecondTier(for flight: Flight) async -> Envelope? {
-        guard let envelope = await self.second?.get(flight.key), self.memory.generations.admits(envelope) else {
-            return nil
+    // MARK: The second tier
+
+    private enum Consultation {
+        /// It has the entry.
+        case answered(Envelope)
+        /// Upstream is to be called, with a lease or without.
+        case call(UpstreamLease?)
+    }
+
+    /// Asks the second tier for the entry, and then for the lease; waits while another process has that.
+    private func consult(_ flight: Flight) async -> Consultation {
+        guard flight.readsSecondTier, let second = self.second else { return .call(nil) }
+        var deadline = second.readDeadline()
+        if let envelope = await second.get(flight.key, until: deadline), self.takes(envelope, for: flight) {
+            return .answered(envelope)
         }
+        guard second.hasLeases, case .success = flight.filling else { return .call(nil) }
+        var wait = LeaseWait(from: self.time.monotonicNanoseconds(), patience: second.patience)
+        while !Task.isCancelled {
+            let answer = await second.lease(flight.key, until: deadline)
+            let step = wait.asked(answer?.holder, at: self.time.monotonicNanoseconds())
+            if let entry = answer?.entry, self.takes(entry, for: flight) {
+                if case .lead(let lease) = step { await second.end(lease, .stored) }
+                return .answered(entry)
+            }
+            switch step {
+            case .call: return .call(nil)
+            case .lead(let lease):
+                flight.waits(elsewhere: false)
+                self.counters.leases.add()
+                return .call(lease)
+            case .wait(let limit):
+                if flight.waits(elsewhere: true) { self.counters.leaseWaits.add() }
+                await second.waitForVerdict(on: flight.key, atMost: limit)
+                deadline = second.readDeadline()
+            }
+        }
+        return .call(nil)
+    }
+
+    /// Whether an entry of the second tier answers the flight. It fills memory where it can.
+    private func takes(_ envelope: Envelope, for flight: Flight) -> Bool {
         let now = self.time.now()
+        guard self.memory.generations.admits(envelope, at: now) else { return false }
         let wish: Wish = flight.isMemo ? .bytes : flight.isStreamingCall ? .events : .message
         guard case .hit = self.judge(envelope, flight.request, wish, at: now) else {
             // Too old for this caller, but it may stand in for an error.
             if self.memory.lookup(flight.key, now: now) == nil { self.memory.insert(envelope, now: now) }
-            return nil
+            return false
         }
         self.memory.fill(envelope, now: now)
-        return envelope
+        return true
     }
 
     // MARK: One upstream call
 
     private enum Outcome {
-        /// A whole answer; and the entry to be kept in the second tier too.
-        case answered(FlightEnding, Envelope?)
+        /// A whole answer, and what became of storing it.
+        case answered(FlightEnding, Storing)
         case failed(FlightFailure)
+    }
+
+    /// What became of storing an answer.
+    private enum Storing {
+        /// It is to be kept in the second tier too.
+        case stored(Envelope)
+        /// An answer of its kind is never stored.
+        case unstorable
+        /// This one is not.
+        case notStored
     }
 
     /// What is known of a call when its answer is whole.
@@ -81,6 +149,7 @@ extension ResponseCache {
     }
 
     private func call(_ flight: Flight, upstream: @escaping Upstream) async -> Outcome {
+        guard !Task.isCancelled else { return .failed(FlightFailure(thrown: CancellationError())) }
         let call = Call(stamp: self.memory.generation(), began: self.time.monotonicNanoseconds())
         self.counters.upstreamCalls.add()
         let response: HTTPResponse
@@ -193,34 +262,34 @@ extension ResponseCache {
                 ? HeaderRules.converted(headers, contentType: HeaderRules.json) : headers,
             body: body, details: details)
         let ending: FlightEnding = form == .events ? .eventsOnly : .answer(answer)
-        let envelope = self.store(
+        let storing = self.store(
             flight, call, form: form, headers: headers, body: body, summary: summary, details: details)
-        return .answered(ending, envelope)
+        return .answered(ending, storing)
     }
 
     private func store(
         _ flight: Flight, _ call: Call, form: Envelope.Form, headers: [HTTPHeader], body: [UInt8],
         summary: MessageSummary?, details: Envelope.Details
-    ) -> Envelope? {
+    ) -> Storing {
         let fill: Flight.Fill
         switch flight.filling {
         case .success(let found): fill = found
         case .failure(let refusal):
             self.counters.refused(refusal.reason)
-            return nil
+            return .notStored
         }
         if form != .bytes, let reason = Storability.refusal(of: summary, storable: fill.policy.storable) {
             self.counters.refused(reason)
-            return nil
+            return .unstorable
         }
         let labels = fill.labels(answeringModel: details.answeringModel)
         guard labels.count <= Label.maximumCount else {
             self.counters.refused(.tooManyLabels)
-            return nil
+            return .notStored
         }
         guard labels.allSatisfy({ $0.description.utf8.count <= Label.maximumBytes }) else {
             self.counters.refused(.labelTooLong)
-            return nil
+            return .notStored
         }
         let now = self.time.now()
         let fresh = now.advanced(by: fill.policy.ttl)
@@ -235,12 +304,12 @@ extension ResponseCache {
         case .expired, .superseded: self.counters.refused(.expired)
         case .invalidated:
             self.counters.refused(.purged)
-            return nil
+            return .notStored
         case .closed:
             self.counters.refused(.closed)
-            return nil
+            return .notStored
         }
-        return envelope
+        return .stored(envelope)
     }
 }
 

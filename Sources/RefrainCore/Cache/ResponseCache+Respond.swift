@@ -94,8 +94,9 @@ extension ResponseCache {
     /// The second tier's entry, for a caller that wants no upstream call.
     func readStores(_ request: CacheRequest, _ wish: Wish) async throws -> (FlightAnswer, CacheStatus) {
         guard !self.table.withLock({ $0.isClosed }) else { throw Self.closedError }
-        if request.policy.ttl > .zero, let second = self.second, let envelope = await second.get(request.key),
-            self.memory.generations.admits(envelope),
+        if request.policy.ttl > .zero, let second = self.second,
+            let envelope = await second.get(request.key, until: second.readDeadline()),
+            self.memory.generations.admits(envelope, at: self.time.now()),
             case .hit(_, let age) = self.judge(envelope, request, wish, at: self.time.now())
         {
             self.memory.fill(envelope, now: self.time.now())

@@ -123,6 +123,7 @@ public final class ResponseCache: Sendable {
         var statistics = self.counters.snapshot()
         statistics.flights = self.table.withLock { $0.joinable.count }
         statistics.inFlightBytes = self.budget.withLock { $0.used }
+        statistics.readsOnGrace = self.memory.generations.readsOnGrace
         statistics.breakerOpenings = self.second?.openings ?? 0
         statistics.memory = self.memory.statistics()
         return statistics

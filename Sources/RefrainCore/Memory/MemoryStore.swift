@@ -63,13 +63,14 @@ public final class MemoryStore: ResponseStore {
 
     /// The readable entry under `key`, fresh or stale, and makes it the most recently used.
     ///
-    /// - Returns: Nil where there is no entry, where `now` is not before its `staleUntil`, and where it was purged.
+    /// - Returns: Nil where there is no entry, where `now` is not before its `staleUntil`, where it was purged, and where
+    ///   ``generations`` cannot say.
     /// - Complexity: O(1), one shard's lock, no allocation. An entry older than the last purge takes the lock of
     ///   ``generations`` as well.
     public func lookup(_ key: RequestKey, now: Timestamp) -> Envelope? {
         let hash = key.mixedWord
         let found = self.shards.withLock(self.shard(hash)) { shard in shard.lookup(key, hash: hash, now: now) }
-        guard case .readable(let envelope) = found else { return nil }
+        guard case .readable(let envelope) = found, self.generations.vouches(at: now) else { return nil }
         guard self.generations.admits(envelope) else {
             self.invalidate(envelope, wasHit: true)
             return nil

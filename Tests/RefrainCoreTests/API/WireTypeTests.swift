@@ -219,7 +219,7 @@ import Testing
         for literal in ["", "01", "+1", "1 ", ".5", "1.", "0x1", "\"1\"", "NaN"] {
             #expect(JSONNumber(literal: literal) == nil)
         }
-        for value in [1e300, 1e-300, 123_456_789.5, -0.0, 5e-324] {
+        for value in [1e300, 1e-300, 123_456_789.5, -0.0, .leastNonzeroMagnitude] {
             let number = JSONNumber(value)
             #expect(number.flatMap { JSONNumber(literal: $0.literal) } == number)
         }

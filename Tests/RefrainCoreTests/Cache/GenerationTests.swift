@@ -137,16 +137,30 @@ import Testing
 
     // MARK: Another copy
 
-    @Test func twoCopiesOfOneEpochAddUp() {
+    @Test func aLaterRecordOfTheSameEpochIsTakenOver() {
         var record = GenerationRecord(
-            epoch: 1, clock: 4, before: Timestamp(milliseconds: 10), fields: [.tag("a"): 4, .tag("b"): 1], floor: 1)
-        let other = GenerationRecord(epoch: 1, clock: 6, fields: [.tag("a"): 2, .tag("c"): 6], floor: 2)
+            epoch: 1, clock: 4, before: Timestamp(milliseconds: 10), fields: [.tag("a"): 4, .tag("b"): 1], floor: 0)
+        let other = GenerationRecord(
+            epoch: 1, clock: 6, before: Timestamp(milliseconds: 11), fields: [.tag("a"): 4, .tag("c"): 6], floor: 1)
         #expect(record.merge(other, newEpoch: 9) == .adopted)
-        #expect(
-            record
-                == GenerationRecord(
-                    epoch: 1, clock: 6, before: Timestamp(milliseconds: 10),
-                    fields: [.tag("a"): 4, .tag("b"): 1, .tag("c"): 6], floor: 2))
+        #expect(record == other, "the floor stands for the label that it lacks")
+    }
+
+    @Test func aRecordThatLacksAKnownPurgeBeginsANewEpoch() {
+        let known = GenerationRecord(
+            epoch: 1, clock: 4, before: Timestamp(milliseconds: 10), fields: [.tag("a"): 4], floor: 2)
+        let lacking = [
+            GenerationRecord(epoch: 1, clock: 6, before: Timestamp(milliseconds: 10), fields: [.tag("b"): 6], floor: 2),
+            GenerationRecord(epoch: 1, clock: 6, before: Timestamp(milliseconds: 10), fields: [.tag("a"): 3], floor: 2),
+            GenerationRecord(epoch: 1, clock: 6, before: Timestamp(milliseconds: 9), fields: [.tag("a"): 4], floor: 2),
+            GenerationRecord(epoch: 1, clock: 6, fields: [.tag("a"): 4], floor: 2),
+            GenerationRecord(epoch: 1, clock: 6, before: Timestamp(milliseconds: 10), fields: [.tag("a"): 4], floor: 1),
+        ]
+        for other in lacking {
+            var record = known
+            #expect(record.merge(other, newEpoch: 9) == .newEpoch)
+            #expect(record == GenerationRecord(epoch: 9, clock: 6))
+        }
     }
 
     @Test func anotherEpochIsTakenOver() {
@@ -207,6 +221,68 @@ import Testing
             })
         #expect(tracker.stamp().epoch == 101)
         #expect(tracker.purge(.all).epoch == 102)
+    }
+
+    // MARK: With a shared tier
+
+    /// A tracker that a shared tier keeps at epoch 1, clock 3.
+    private static func shared() -> GenerationTracker {
+        let epochs = Locked<UInt64>(100)
+        let tracker = GenerationTracker.shared {
+            epochs.withLock {
+                $0 += 1
+                return $0
+            }
+        }
+        tracker.replace(with: GenerationRecord(epoch: 1, clock: 3, fields: [.tag("x"): 3]))
+        return tracker
+    }
+
+    @Test func nothingIsVouchedForWithoutTheSharedRecord() {
+        let tracker = Self.shared()
+        let now = Timestamp(milliseconds: 1_000)
+        #expect(!tracker.vouches(at: now))
+        tracker.vouch(healthyUntil: Timestamp(milliseconds: 2_000), until: Timestamp(milliseconds: 60_000))
+        #expect(tracker.vouches(at: now) && tracker.readsOnGrace == 0)
+        #expect(tracker.vouches(at: Timestamp(milliseconds: 2_000)) && tracker.readsOnGrace == 1)
+        #expect(!tracker.vouches(at: Timestamp(milliseconds: 60_000)) && tracker.readsOnGrace == 1)
+        tracker.suspend()
+        #expect(!tracker.vouches(at: now))
+        #expect(GenerationTracker().vouches(at: now), "without a shared tier there is nobody to ask")
+    }
+
+    @Test func aPendingPurgeRefusesWhatItNamesAndRaisesNoClock() {
+        let tracker = Self.shared()
+        let moment = Timestamp(milliseconds: 50)
+        let labels = [Label.tag("a")]
+        #expect(tracker.purge(.label(.tag("a"))) == GenerationStamp(epoch: 1, clock: 3))
+        #expect(tracker.stamp().clock == 3, "a stamp ahead of the shared clock would survive another's purge")
+        #expect(!tracker.admits(stamp: tracker.stamp(), labels: labels, created: moment))
+        #expect(tracker.admits(stamp: tracker.stamp(), labels: [.tag("b")], created: moment))
+        // The shared tier acknowledges.
+        tracker.replace(with: GenerationRecord(epoch: 1, clock: 4, fields: [.tag("x"): 3, .tag("a"): 4]))
+        for (purge, number) in tracker.pending { tracker.settle(purge, number: number) }
+        #expect(tracker.pending.isEmpty && tracker.stamp().clock == 4)
+        #expect(tracker.admits(stamp: tracker.stamp(), labels: labels, created: moment))
+        #expect(!tracker.admits(stamp: GenerationStamp(epoch: 1, clock: 3), labels: labels, created: moment))
+    }
+
+    @Test func aPurgeThatIsAskedForAgainIsPendingUntilThatIsSettled() {
+        let tracker = Self.shared()
+        let first = tracker.pend(.all)
+        let second = tracker.pend(.all)
+        tracker.settle(.all, number: first)
+        #expect(!tracker.admits(stamp: tracker.stamp(), labels: [], created: Timestamp(milliseconds: 5)))
+        tracker.settle(.all, number: second)
+        #expect(tracker.admits(stamp: tracker.stamp(), labels: [], created: Timestamp(milliseconds: 5)))
+    }
+
+    @Test func anEpochThatWasLeftIsNotTakenUpAgain() {
+        let tracker = Self.shared()
+        #expect(tracker.replace(with: GenerationRecord(epoch: 2, clock: 4)) == .adopted)
+        // A replica that had not heard of the purge of everything, and has since recorded others.
+        #expect(tracker.replace(with: GenerationRecord(epoch: 1, clock: 9, fields: [.tag("x"): 3])) == .newEpoch)
+        #expect(![1, 2].contains(tracker.stamp().epoch))
     }
 
     @Test func aMomentInTheFutureCountsForNewStampsToo() {

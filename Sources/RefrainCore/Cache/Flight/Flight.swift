@@ -237,6 +237,18 @@ final class Flight: Sendable {
     /// Stores nothing on the account of the caller that began it.
     func storesNothing() { self.state.withLock { $0.fill = nil } }
 
+    /// Another process makes the call, or makes it no longer. True where that is news.
+    @discardableResult
+    func waits(elsewhere: Bool) -> Bool {
+        let (waiting, isNews) = self.state.withLock { state in
+            let before = state.machine.waitsElsewhere
+            let wake = state.machine.waits(elsewhere: elsewhere)
+            return (Self.take(wake, from: &state), state.machine.waitsElsewhere != before)
+        }
+        waiting.resume()
+        return isNews
+    }
+
     /// A stream has begun.
     func began(_ head: FlightHead) { self.wake { $0.began(head) } }
 

@@ -59,6 +59,8 @@ struct FlightMachine {
     private(set) var closing: Closing?
     /// The beginning of the stream, once there is one.
     private(set) var head: FlightHead?
+    /// Whether another process makes the call.
+    private(set) var waitsElsewhere = false
 
     private var phase = Phase.waiting
     private var callers: [CallerID: Caller] = [:]
@@ -157,6 +159,13 @@ struct FlightMachine {
         case everyone
     }
 
+    /// Another process makes the call, whose answer comes all at once; or it makes it no longer.
+    mutating func waits(elsewhere: Bool) -> Wake {
+        guard self.waitsElsewhere != elsewhere, self.isWaiting else { return .nobody }
+        self.waitsElsewhere = elsewhere
+        return elsewhere ? .streaming : .nobody
+    }
+
     /// A stream has begun. Ignored where one has, or the flight has ended.
     mutating func began(_ head: FlightHead) -> Wake {
         guard self.isWaiting else { return .nobody }
@@ -241,9 +250,10 @@ struct FlightMachine {
         return .wait(mayBeLong: self.mayWaitLong(id))
     }
 
-    /// Whether a caller that wants a stream shares a call for a whole message, which sends nothing meanwhile.
+    /// Whether a caller that wants a stream shares a call for a whole message, or one of another process, which sends
+    /// nothing meanwhile.
     private func mayWaitLong(_ id: CallerID) -> Bool {
-        self.isWaiting && !self.isStreamingCall && id != self.leader
+        self.isWaiting && (self.waitsElsewhere || !self.isStreamingCall && id != self.leader)
     }
 
     /// Whether there is nothing for a caller that wants a stream but to wait.

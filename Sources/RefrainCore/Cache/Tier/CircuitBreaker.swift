@@ -40,23 +40,47 @@ struct CircuitBreaker {
         }
     }
 
+    /// A change that is worth telling.
+    enum Change: Hashable {
+        /// The tier is left alone from now on.
+        case opened
+        /// The tier is asked again.
+        case closed
+    }
+
     /// A call succeeded.
-    mutating func succeeded() {
+    @discardableResult
+    mutating func succeeded() -> Change? {
         switch self.state {
-        case .closed, .probing: self.state = .closed(failures: 0)
-        case .open: break  // It was let through before the failures: they are the newer news.
+        case .closed:
+            self.state = .closed(failures: 0)
+            return nil
+        case .probing:
+            self.state = .closed(failures: 0)
+            return .closed
+        case .open: return nil  // It was let through before the failures: they are the newer news.
         }
     }
 
-    /// A call failed, or took too long.
-    mutating func failed(at now: UInt64) {
+    /// A call failed, or took too long. A probe that fails is no change: the tier was left alone before.
+    @discardableResult
+    mutating func failed(at now: UInt64) -> Change? {
         switch self.state {
         case .closed(let failures) where failures + 1 < self.threshold:
             self.state = .closed(failures: failures + 1)
-        case .closed, .probing:
-            self.state = .open(until: now &+ self.openNanoseconds)
-            self.openings += 1
-        case .open: break
+            return nil
+        case .closed:
+            self.open(at: now)
+            return .opened
+        case .probing:
+            self.open(at: now)
+            return nil
+        case .open: return nil
         }
+    }
+
+    private mutating func open(at now: UInt64) {
+        self.state = .open(until: now &+ self.openNanoseconds)
+        self.openings += 1
     }
 }

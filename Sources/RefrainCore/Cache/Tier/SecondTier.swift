@@ -1,3 +1,4 @@
+public import Logging
 import RefrainKeys
 
 extension ResponseCache {
@@ -11,7 +12,8 @@ extension ResponseCache {
         public var generations: GenerationTracker
         /// What it is called in answers.
         public var tier: CacheTier
-        /// How long a read may take before it counts as a miss and a failure. 50 ms by default.
+        /// How long a request may spend on reading and on asking for a lease before that counts as a miss and a failure.
+        /// 50 ms by default. Waiting for another process's call is not counted.
         public var readBudget: Duration
         /// How long a write or a purge may take before it counts as a failure. 1 s by default. No caller waits for a
         /// write.
@@ -20,12 +22,19 @@ extension ResponseCache {
         public var failureThreshold: Int
         /// How long the breaker stays open before one call is let through to find out. 5 s by default.
         public var openFor: Duration
+        /// How long a request waits for the call of another process before it calls by itself, where the store is a
+        /// ``LeasingStore``. 2 min by default; zero asks for no lease at all.
+        public var patience: Duration
+        /// Where it is told, once for each change, that the tier is left alone or asked again. Silent by default.
+        public var logger: Logger
 
         /// Describes a tier.
         public init(
             _ store: any ResponseStore, generations: GenerationTracker, tier: CacheTier,
             readBudget: Duration = .milliseconds(50),
-            writeBudget: Duration = .seconds(1), failureThreshold: Int = 3, openFor: Duration = .seconds(5)
+            writeBudget: Duration = .seconds(1), failureThreshold: Int = 3, openFor: Duration = .seconds(5),
+            patience: Duration = .minutes(2),
+            logger: Logger = Logger(label: "refrain.tier", factory: { _ in SwiftLogNoOpLogHandler() })
         ) {
             self.store = store
             self.generations = generations
@@ -34,6 +43,8 @@ extension ResponseCache {
             self.writeBudget = writeBudget
             self.failureThreshold = failureThreshold
             self.openFor = openFor
+            self.patience = patience
+            self.logger = logger
         }
     }
 }
@@ -41,12 +52,15 @@ extension ResponseCache {
 /// Asks the second tier within its budget and behind its breaker. A tier that fails, hangs or is slow is a miss.
 final class GuardedTier: Sendable {
     private let configuration: ResponseCache.SecondTier
+    /// The store, where it has leases.
+    private let leasing: (any LeasingStore)?
     private let breaker: Locked<CircuitBreaker>
     private let counters: CacheCounters
     private let time: TimeSource
 
     init(_ configuration: ResponseCache.SecondTier, counters: CacheCounters, time: TimeSource) {
         self.configuration = configuration
+        self.leasing = configuration.patience > .zero ? configuration.store as? any LeasingStore : nil
         self.breaker = Locked(
             CircuitBreaker(threshold: configuration.failureThreshold, openFor: configuration.openFor))
         self.counters = counters
@@ -58,21 +72,94 @@ final class GuardedTier: Sendable {
     /// How often its breaker has opened.
     var openings: Int { self.breaker.withLock { $0.openings } }
 
+    /// How long a request waits for another process.
+    var patience: Duration { self.configuration.patience }
+    /// Whether it says who calls upstream.
+    var hasLeases: Bool { self.leasing != nil }
+
+    /// When what a request may spend on reading is used up, should it begin now.
+    func readDeadline() -> UInt64 {
+        let milliseconds = UInt64(max(0, min(self.configuration.readBudget.wholeMilliseconds, 86_400_000)))
+        return self.time.monotonicNanoseconds() &+ milliseconds * 1_000_000
+    }
+
     /// The entry under `key`; nil too where the tier cannot say in time, or has another key's.
-    func get(_ key: RequestKey) async -> Envelope? {
+    func get(_ key: RequestKey, until deadline: UInt64) async -> Envelope? {
         let store = self.configuration.store
         do {
-            let envelope = try await self.ask(within: self.configuration.readBudget) { () throws(StoreError) in
+            let envelope = try await self.ask(within: self.left(until: deadline)) { () throws(StoreError) in
                 try await store.get(key)
             }
-            guard let envelope else { return nil }
-            guard envelope.key == key else {
-                self.counters.tierFailures.add()
-                return nil
-            }
-            return envelope
+            return self.checked(envelope, key)
         } catch {
             return nil
+        }
+    }
+
+    /// Who calls upstream for `key`, and its entry; nil where the tier cannot say in time.
+    func lease(_ key: RequestKey, until deadline: UInt64) async -> LeaseAnswer? {
+        guard let leasing = self.leasing else { return nil }
+        let left = self.left(until: deadline)
+        guard left > .zero else { return nil }
+        do {
+            var answer = try await self.ask(within: left) { () throws(StoreError) in try await leasing.lease(key) }
+            answer.entry = self.checked(answer.entry, key)
+            return answer
+        } catch {
+            return nil
+        }
+    }
+
+    private func checked(_ envelope: Envelope?, _ key: RequestKey) -> Envelope? {
+        guard let envelope else { return nil }
+        guard envelope.key == key else {
+            self.counters.tierFailures.add()
+            return nil
+        }
+        return envelope
+    }
+
+    private func left(until deadline: UInt64) -> Duration {
+        let now = self.time.monotonicNanoseconds()
+        return deadline > now ? .nanoseconds(Int64(clamping: deadline - now)) : .zero
+    }
+
+    /// Waits for the end of another process's call.
+    func waitForVerdict(on key: RequestKey, atMost limit: Duration) async {
+        await self.leasing?.waitForVerdict(on: key, atMost: limit)
+    }
+
+    /// Renews a lease again and again, until it is lost or the task is cancelled.
+    func keep(_ lease: UpstreamLease) async {
+        guard let leasing = self.leasing else { return }
+        while true {
+            do {
+                try await self.time.sleep(leasing.leaseDuration / 3)
+            } catch {
+                return
+            }
+            do {
+                let isKept = try await self.ask(within: self.configuration.writeBudget) { () throws(StoreError) in
+                    try await leasing.renew(lease)
+                }
+                guard isKept else { return }
+            } catch {
+                // Counted where it was asked. It may still be renewed in time at the next try.
+                if Task.isCancelled { return }
+            }
+        }
+    }
+
+    /// Gives a lease up, also in a cancelled task. Where that fails, the lease ends by itself.
+    func end(_ lease: UpstreamLease, _ verdict: LeaseVerdict) async {
+        guard let leasing = self.leasing else { return }
+        do {
+            try await self.ask(within: self.configuration.writeBudget, heedsCancellation: false) {
+                () throws(StoreError) in
+                try await leasing.end(lease, verdict)
+            }
+        } catch {
+            // Counted where it was asked.
         }
     }
 
@@ -127,14 +214,15 @@ final class GuardedTier: Sendable {
     }
 
     private func ask<Value: Sendable>(
-        within budget: Duration, _ operation: @escaping @Sendable () async throws(StoreError) -> Value
+        within budget: Duration, heedsCancellation: Bool = true,
+        _ operation: @escaping @Sendable () async throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         let now = self.time.monotonicNanoseconds()
         guard self.breaker.withLock({ $0.admits(at: now) }) else {
             self.counters.tierSkips.add()
             throw StoreError(.unavailable, "the circuit breaker is open")
         }
-        let answer = await self.race(within: budget) {
+        let answer = await self.race(within: budget, heedsCancellation: heedsCancellation) {
             do throws(StoreError) {
                 return Answer.value(try await operation())
             } catch {
@@ -143,34 +231,57 @@ final class GuardedTier: Sendable {
         }
         switch answer {
         case .value(let value):
-            self.breaker.withLock { $0.succeeded() }
+            self.tell(self.breaker.withLock { $0.succeeded() }, after: nil)
             return value
+        case .failure(let error) where error.code == .refused:
+            // It was reached, and it answered: whoever reads is not to suffer for a write that is not permitted.
+            self.counters.tierFailures.add()
+            self.tell(self.breaker.withLock { $0.succeeded() }, after: nil)
+            throw error
         case .failure(let error):
-            self.failed()
+            self.failed(error)
             throw error
         case .late:
-            self.failed()
-            throw StoreError(.timeout, "the tier did not answer in time")
+            let error = StoreError(.timeout, "the tier did not answer in time")
+            self.failed(error)
+            throw error
         case .cancelled:
             throw StoreError(.closed, "cancelled")
         }
     }
 
-    private func failed() {
+    private func failed(_ error: StoreError) {
         self.counters.tierFailures.add()
         let now = self.time.monotonicNanoseconds()
-        self.breaker.withLock { $0.failed(at: now) }
+        self.tell(self.breaker.withLock { $0.failed(at: now) }, after: error)
+    }
+
+    private func tell(_ change: CircuitBreaker.Change?, after error: StoreError?) {
+        switch change {
+        case nil: break
+        case .opened:
+            self.configuration.logger.warning(
+                "second tier is left alone",
+                metadata: ["tier": "\(self.tier)", "error": "\(error?.code.description ?? "")"])
+        case .closed:
+            self.configuration.logger.notice("second tier is asked again", metadata: ["tier": "\(self.tier)"])
+        }
     }
 
     private func race<Value: Sendable>(
-        within budget: Duration, _ operation: @escaping @Sendable () async -> Answer<Value>
+        within budget: Duration, heedsCancellation: Bool = true,
+        _ operation: @escaping @Sendable () async -> Answer<Value>
     ) async -> Answer<Value> {
         let first = FirstAnswer<Answer<Value>>()
         let tasks = Self.race(first, against: budget, time: self.time, operation)
-        return await withTaskCancellationHandler {
+        func answer() async -> Answer<Value> {
             let answer = await first.value()
             for task in tasks { task.cancel() }
             return answer
+        }
+        guard heedsCancellation else { return await answer() }
+        return await withTaskCancellationHandler {
+            await answer()
         } onCancel: {
             first.resolve(.cancelled)
             for task in tasks { task.cancel() }

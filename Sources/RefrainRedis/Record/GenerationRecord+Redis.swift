@@ -1,0 +1,58 @@
+import RefrainCore
+
+/// The record as a hash: `epoch`, `clock`, `floor` and `before` in decimal, and `l:` and a label for each purged one.
+extension GenerationRecord {
+    /// Reads the hash; nil where it is none, or not one that we have written.
+    init?(hash fields: [RESPValue]) {
+        guard fields.count.isMultiple(of: 2) else { return nil }
+        var epoch: UInt64?
+        var clock: UInt64?
+        var floor: UInt64 = 0
+        var before: Timestamp?
+        var labels: [Label: UInt64] = [:]
+        for index in stride(from: 0, to: fields.count, by: 2) {
+            guard case .bulk(let name?) = fields[index], case .bulk(let bytes?) = fields[index + 1] else { return nil }
+            let (field, text) = (String(decoding: name, as: UTF8.self), String(decoding: bytes, as: UTF8.self))
+            if field == "before" {
+                guard let milliseconds = Int64(text) else { return nil }
+                before = Timestamp(milliseconds: milliseconds)
+                continue
+            }
+            guard let value = UInt64(text) else { return nil }
+            switch field {
+            case "epoch": epoch = value
+            case "clock": clock = value
+            case "floor": floor = value
+            default:
+                guard field.hasPrefix("l:") else { return nil }
+                labels[Label(stored: String(field.dropFirst(2)))] = value
+            }
+        }
+        guard let epoch, let clock, clock >= floor, labels.values.allSatisfy({ $0 <= clock }) else { return nil }
+        self.init(epoch: epoch, clock: clock, before: before, fields: labels, floor: floor)
+    }
+
+    /// The commands that make the hash `self`, where it is `other` now.
+    func commands(replacing other: GenerationRecord?, at key: String) -> [RESPCommand] {
+        var set: [RESPArgument] = []
+        func note(_ name: String, _ value: String, _ old: String?) {
+            if value != old { set += [.text(name), .text(value)] }
+        }
+        // A hash that loses fields is written anew.
+        let kept = other.flatMap { other in
+            other.epoch == self.epoch && other.fields.keys.allSatisfy { self.fields[$0] != nil }
+                && (other.before == nil || self.before != nil) ? other : nil
+        }
+        note("epoch", "\(self.epoch)", kept.map { "\($0.epoch)" })
+        note("clock", "\(self.clock)", kept.map { "\($0.clock)" })
+        note("floor", "\(self.floor)", kept.map { "\($0.floor)" })
+        if let before = self.before {
+            note("before", "\(before.milliseconds)", kept?.before.map { "\($0.milliseconds)" })
+        }
+        for (label, clock) in self.fields {
+            note("l:" + label.description, "\(clock)", kept?.fields[label].map { "\($0)" })
+        }
+        let deletion = kept == nil ? [RESPCommand("DEL", .text(key))] : []
+        return deletion + (set.isEmpty ? [] : [RESPCommand(["HSET", .text(key)] + set)])
+    }
+}

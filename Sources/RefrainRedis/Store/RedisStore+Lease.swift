@@ -1,0 +1,108 @@
+public import RefrainCore
+public import RefrainKeys
+import Synchronization
+
+/// A lease is a key that expires, whose value only its holder knows: `SET NX PX`. It ends with its deletion, or, where the
+/// answer could not be stored, with a verdict that stands for a minute; and with a message on the entry's channel.
+extension RedisStore {
+    /// What stands in place of a lease where waiting for one is in vain, and for how long, in milliseconds.
+    static let unstorable = "unstorable"
+    static let unstorableMilliseconds: Int64 = 60_000
+
+    /// How long a lease lasts unless it is renewed.
+    public var leaseDuration: Duration { self.configuration.leaseDuration }
+
+    /// Asks for the lease of a key, and for its entry: one round trip.
+    public func lease(_ key: RequestKey) async throws(StoreError) -> LeaseAnswer {
+        let lease = UpstreamLease(key: key, token: Self.token())
+        let name = self.names.lease(key)
+        let replies = try await self.client.send([
+            RESPCommand(
+                "SET", .text(name), .text(lease.token), "NX", "PX", .integer(self.leaseDuration.wholeMilliseconds)),
+            RESPCommand("GET", .text(name)),
+            RedisCommands.prefix(of: self.names.value(key)),
+        ])
+        guard replies.count == 3 else { throw RESPValue.unexpected }
+        let holder: LeaseAnswer.Holder
+        if case .simple = try replies[0].checked() {
+            holder = .asker(lease)
+        } else if case .bulk(let bytes?) = replies[1], bytes.elementsEqual(Self.unstorable.utf8) {
+            holder = .everybody
+        } else if replies[1].isWrongType {
+            _ = try await self.client.send(RESPCommand("UNLINK", .text(name))).checked()
+            holder = .everybody
+        } else {
+            holder = .other
+        }
+        do throws(StoreError) {
+            return LeaseAnswer(holder: holder, entry: try await self.readable(replies[2], under: key))
+        } catch {
+            // A lease that nobody knows to hold would make others wait for nothing.
+            if case .asker = holder { try await self.end(lease, .failed) }
+            throw error
+        }
+    }
+
+    /// Makes a lease last for another ``leaseDuration``.
+    public func renew(_ lease: UpstreamLease) async throws(StoreError) -> Bool {
+        let name = self.names.lease(lease.key)
+        let milliseconds = self.leaseDuration.wholeMilliseconds
+        let reply = try await self.ifHeld(
+            lease, Self.renewing, [.integer(milliseconds)],
+            otherwise: [RESPCommand("PEXPIRE", .text(name), .integer(milliseconds))])
+        return try reply.integer() == 1
+    }
+
+    /// Gives a lease up with a verdict, and wakes whoever waits for it.
+    public func end(_ lease: UpstreamLease, _ verdict: LeaseVerdict) async throws(StoreError) {
+        let name = self.names.lease(lease.key)
+        let milliseconds = Self.unstorableMilliseconds
+        if verdict == .unstorable {
+            _ = try await self.ifHeld(
+                lease, Self.marking, [.text(Self.unstorable), .integer(milliseconds)],
+                otherwise: [RESPCommand("SET", .text(name), .text(Self.unstorable), "PX", .integer(milliseconds))])
+        } else {
+            _ = try await self.ifHeld(lease, Self.deleting, [], otherwise: [RESPCommand("UNLINK", .text(name))])
+        }
+        // Without the right to publish, waiters find out by looking.
+        _ = try await self.client.send(RESPCommand("PUBLISH", .text(self.names.channel(lease.key)), "ended"))
+    }
+
+    /// Returns when the lease of a key may have ended: see ``LeasingStore/waitForVerdict(on:atMost:)``.
+    public func waitForVerdict(on key: RequestKey, atMost limit: Duration) async {
+        await self.wakeups.wait(for: key, atMost: limit)
+    }
+
+    /// Runs a script if the server lets us. Where it does not, asks first and acts then: a lease that is lost in between
+    /// makes one call too many, and no wrong answer.
+    private func ifHeld(
+        _ lease: UpstreamLease, _ script: String, _ arguments: [RESPArgument], otherwise commands: [RESPCommand]
+    ) async throws(StoreError) -> RESPValue {
+        let name = self.names.lease(lease.key)
+        if self.runsScripts.load(ordering: .relaxed) {
+            let command = RESPCommand(["EVAL", .text(script), "1", .text(name), .text(lease.token)] + arguments)
+            let reply = try await self.client.send(command)
+            guard reply.errorCode == "NOPERM" || reply.errorCode == "ERR" else { return try reply.checked() }
+            self.runsScripts.store(false, ordering: .relaxed)
+        }
+        guard let value = try await self.client.send(RESPCommand("GET", .text(name))).bytes(),
+            value.elementsEqual(lease.token.utf8)
+        else { return .integer(0) }
+        return try await self.client.send(commands).last?.checked() ?? .integer(0)
+    }
+
+    private static let renewing = """
+        if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0
+        """
+    private static let marking = """
+        if redis.call('get', KEYS[1]) == ARGV[1] then
+        redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end return 0
+        """
+    private static let deleting = """
+        if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0
+        """
+
+    private static func token() -> String {
+        String(UInt64.random(in: .min ... .max), radix: 16) + "-" + String(UInt64.random(in: .min ... .max), radix: 16)
+    }
+}

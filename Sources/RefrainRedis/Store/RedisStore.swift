@@ -1,0 +1,215 @@
+public import RefrainCore
+public import RefrainKeys
+import Synchronization
+
+/// Envelopes in a Redis that many processes share: one cache, one upstream call between them, and each other's purges.
+///
+/// A single server, Redis 6.2 or later or Valkey. Entries expire in Redis at their `staleUntil`. Small and large values
+/// have connections of their own; what is over 64 KiB is read in two parts.
+///
+/// Give the memory tier in front of it the same ``generations``; `CachedClaude` does. Call ``shutdown()`` when done: the
+/// store has connections and tasks of its own.
+public final class RedisStore: LeasingStore {
+    /// How many bytes of a value are read at first.
+    static let prefixBytes = 65_536
+
+    /// How the store was configured.
+    public let configuration: Configuration
+    /// The namespace's purges, as this process knows them.
+    public let generations: GenerationTracker
+
+    let client: RedisClient
+    let names: RedisNames
+    let keeper: RecordKeeper
+    let wakeups: Wakeups
+    let packer: EnvelopePacker
+    let time: TimeSource
+    /// Whether the server lets us run the scripts that end and renew leases; until it says that it does not.
+    let runsScripts = Atomic<Bool>(true)
+    let counts = Locked(StoreStatistics())
+    private let tasks: [Task<Void, Never>]
+
+    /// Creates a store, and begins to connect.
+    ///
+    /// - Parameters:
+    ///   - redis: Where the server is.
+    ///   - configuration: What is kept there, and how.
+    ///   - time: The clocks.
+    /// - Throws: ``RedisConfigurationError`` where a value of the configuration cannot be right.
+    public init(
+        _ redis: RedisConfiguration, _ configuration: Configuration = Configuration(), time: TimeSource = .system
+    ) throws(RedisConfigurationError) {
+        try configuration.validate()
+        let names = RedisNames(namespace: configuration.namespace)
+        let client = RedisClient(redis, time: time, logger: configuration.logger)
+        self.configuration = configuration
+        self.time = time
+        self.client = client
+        self.names = names
+        self.generations = GenerationTracker.shared()
+        self.packer = EnvelopePacker(compression: configuration.compression, sealing: configuration.sealing)
+        self.wakeups = Wakeups(names: names, time: time)
+        self.keeper = RecordKeeper(
+            client: client, names: names, generations: self.generations, grace: configuration.partitionGrace, time: time
+        )
+        client.start()
+        self.tasks = Self.watch(self.keeper, self.wakeups, client: client, logger: configuration.logger)
+    }
+
+    deinit { for task in self.tasks { task.cancel() } }
+
+    /// Connects once, now, and returns when the server has answered.
+    ///
+    /// - Throws: ``StoreError``, whose message says what is in the way: an unknown host, a refused connection or password,
+    ///   TLS. Optional: a store that cannot reach its server fails each call, and goes on trying.
+    public func verify() async throws(StoreError) { try await self.client.verify() }
+
+    // MARK: ResponseStore
+
+    /// The readable entry under `key`.
+    public func get(_ key: RequestKey) async throws(StoreError) -> Envelope? {
+        let envelope = try await self.readable(
+            try await self.client.send(RedisCommands.prefix(of: self.names.value(key))), under: key)
+        self.counts.withLock { if envelope == nil { $0.misses += 1 } else { $0.hits += 1 } }
+        return envelope
+    }
+
+    /// Keeps an envelope until its `staleUntil`, unless it is over ``Configuration/maximumValueBytes``.
+    public func set(_ key: RequestKey, _ envelope: Envelope) async throws(StoreError) {
+        guard key == envelope.key else { throw StoreError(.refused, "the envelope belongs to another key") }
+        try await self.keeper.waitUntilKnown()
+        let lifetime = envelope.staleUntil.since(self.time.now()).wholeMilliseconds
+        guard lifetime > 0, self.generations.admits(envelope) else { return }
+        let bytes: [UInt8]
+        do throws(EnvelopeError) {
+            bytes = try self.packer.pack(envelope)
+        } catch {
+            self.counts.withLock { $0.rejections += 1 }
+            return
+        }
+        guard bytes.count <= self.configuration.maximumValueBytes else {
+            self.counts.withLock { $0.rejections += 1 }
+            return
+        }
+        // Redis takes no lifetime beyond what its clock can hold; ten years are as good as for ever.
+        let milliseconds = min(lifetime, 315_360_000_000)
+        let command = RESPCommand(
+            "SET", .text(self.names.value(key)), .bytes(bytes), "PX", .integer(milliseconds))
+        let lane: RedisClient.Lane = bytes.count > Self.prefixBytes ? .bulk : .small
+        _ = try await self.client.send(command, lane: lane).checked()
+        self.counts.withLock { $0.insertions += 1 }
+    }
+
+    /// Forgets the entry under `key`.
+    public func remove(_ key: RequestKey) async throws(StoreError) {
+        _ = try await self.client.send(RESPCommand("UNLINK", .text(self.names.value(key)))).checked()
+    }
+
+    /// The generation to stamp on entries whose upstream call begins now.
+    public func generation() async throws(StoreError) -> GenerationStamp {
+        try await self.keeper.waitUntilKnown()
+        return self.generations.stamp()
+    }
+
+    /// Makes the entries that `purge` names unreadable, here at once, and elsewhere as soon as they hear of it: within 2 s
+    /// while they reach the server, within ``Configuration/partitionGrace`` and 2 s where they do not.
+    ///
+    /// - Throws: ``StoreError`` where the server has not acknowledged it. It is then repeated until it has, as long as the
+    ///   store lives, and what it names stays unreadable here.
+    @discardableResult
+    public func purge(_ purge: Purge) async throws(StoreError) -> GenerationStamp {
+        _ = self.generations.pend(purge)
+        try await self.keeper.refresh()
+        return self.generations.stamp()
+    }
+
+    /// What this process has done. How much the namespace holds is not known without looking at every key: see
+    /// ``survey()``; so `entries` and `bytes` are 0.
+    public func statistics() -> StoreStatistics { self.counts.withLock { $0 } }
+
+    /// Ends the tasks, and closes the connections.
+    public func shutdown() async {
+        for task in self.tasks { task.cancel() }
+        await self.client.shutdown()
+        for task in self.tasks { await task.value }
+        self.keeper.close()
+    }
+
+    // MARK: Reading
+
+    /// The envelope that a value's first part begins, if it may be read.
+    func readable(_ prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Envelope? {
+        try await self.keeper.waitUntilKnown()
+        guard let envelope = try await self.envelope(prefix, under: key), self.time.now() < envelope.staleUntil else {
+            return nil
+        }
+        let stamp = envelope.generation
+        let known = self.generations.stamp()
+        if stamp.epoch != known.epoch || stamp.clock > known.clock {
+            // Somebody knows of purges that this process has not heard of yet.
+            try await self.keeper.refresh()
+        }
+        guard self.generations.admits(envelope) else {
+            self.counts.withLock { $0.invalidations += 1 }
+            return nil
+        }
+        return envelope
+    }
+
+    private func envelope(_ prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Envelope? {
+        if prefix.isWrongType {
+            try await self.discard(key)
+            return nil
+        }
+        guard let first = try prefix.bytes(), !first.isEmpty else { return nil }
+        if let bytes = try await self.whole(first, under: key) {
+            do throws(EnvelopeError) {
+                return try self.packer.unpack(bytes, for: key)
+            } catch {
+                guard first.count == Self.prefixBytes || Self.isDamage(error) else {
+                    // Another version, or somebody else's seal: unreadable here, and not ours to take away.
+                    self.counts.withLock { $0.unreadable += 1 }
+                    return nil
+                }
+            }
+        }
+        guard first.count == Self.prefixBytes else {
+            try await self.discard(key)
+            return nil
+        }
+        // Two parts of two values, where it was replaced in between; or damaged, which is found out when it is replaced.
+        self.counts.withLock { $0.unreadable += 1 }
+        return nil
+    }
+
+    /// All bytes of a value that begins with `first`; nil where that does not say how many, or lies.
+    private func whole(_ first: [UInt8], under key: RequestKey) async throws(StoreError) -> [UInt8]? {
+        guard first.count == Self.prefixBytes else { return first }
+        guard let total = EnvelopePacker.totalBytes(ofPrefix: Array(first.prefix(256))),
+            total <= self.configuration.maximumValueBytes
+        else { return nil }
+        guard total > first.count else { return first }
+        // One byte more than there should be tells whether there are more.
+        let command = RESPCommand(
+            "GETRANGE", .text(self.names.value(key)), .integer(Int64(first.count)), .integer(Int64(total)))
+        guard let rest = try await self.client.send(command, lane: .bulk).bytes() else { return nil }
+        return first + rest
+    }
+
+    private func discard(_ key: RequestKey) async throws(StoreError) {
+        self.counts.withLock { $0.unreadable += 1 }
+        try await self.remove(key)
+    }
+
+    private static func isDamage(_ error: EnvelopeError) -> Bool {
+        ![.unsupportedVersion, .unsupportedCodec, .unknownSealingKey, .unsealed, .tooLarge].contains(error.code)
+    }
+}
+
+/// Commands that occur in several places.
+enum RedisCommands {
+    /// Reads the first part of a value. An absent key gives an empty string.
+    static func prefix(of name: String) -> RESPCommand {
+        RESPCommand("GETRANGE", .text(name), "0", .integer(Int64(RedisStore.prefixBytes - 1)))
+    }
+}
