@@ -83,7 +83,7 @@ let package = Package(
         .executableTarget(
             name: "RefrainCommand",
             dependencies: [
-                "Refrain", "RefrainCore", "RefrainKeys", "RefrainSimulator",
+                "Refrain", "RefrainCore", "RefrainKeys", "RefrainRedis", "RefrainSimulator",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),

@@ -14,11 +14,14 @@ missing_packages() {
         case "$kind" in
         build)
             has_header curl/curl.h || echo libcurl4-openssl-dev
+            has_header hiredis/hiredis.h || echo libhiredis-dev
+            has_header zlib.h || echo zlib1g-dev
             ;;
         test)
             command -v openssl >/dev/null || echo openssl
             command -v curl >/dev/null || echo curl
             command -v xz >/dev/null || echo xz-utils
+            command -v redis-server >/dev/null || command -v valkey-server >/dev/null || echo redis-server
             command -v python3 >/dev/null || echo python3
             python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
             ;;
@@ -43,8 +46,8 @@ need() {
         # shellcheck disable=SC2086 # a list of words on purpose
         $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
     elif command -v brew >/dev/null; then
-        say "installing curl, xz, python"
-        brew install --quiet curl xz python@3
+        say "installing curl, hiredis, redis, xz, python"
+        brew install --quiet curl hiredis redis xz python@3
     else
         echo "Please install the equivalents of these Debian packages, then run this again: $packages" >&2
         exit 1

@@ -25,7 +25,10 @@ struct RefrainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "refrain",
         abstract: "A response cache for the Claude Messages API.",
-        subcommands: [RunCommand.self, KeyCommand.self, ExplainCommand.self, SimulateCommand.self])
+        subcommands: [
+            RunCommand.self, KeyCommand.self, ExplainCommand.self, SimulateCommand.self, StatsCommand.self,
+            InspectCommand.self, PurgeCommand.self,
+        ])
 }
 
 /// The exit statuses of the command: 0 done, 1 the work failed, 2 bad usage.

@@ -8,7 +8,7 @@ import SystemPackage
 struct Settings {
     /// An option that the environment and a file can set, by its name there: `ttl` is `--ttl` and `REFRAIN_TTL`.
     enum Name: String, CaseIterable {
-        case concurrency, upstream, memory, ttl, scope, timeout
+        case concurrency, upstream, memory, ttl, scope, timeout, redis, namespace
         case promptCaching = "prompt-caching"
         case anthropicVersion = "anthropic-version"
         case maxRetries = "max-retries"

@@ -51,6 +51,8 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How much the cache may hold in memory. (default: 256MB)", valueName: "size"))
     var memory: ByteSize?
 
+    @OptionGroup var redis: RedisArguments
+
     @Option(help: ArgumentHelp("How long an answer is fresh. (default: 7d)", valueName: "duration"))
     var ttl: HumanDuration?
 

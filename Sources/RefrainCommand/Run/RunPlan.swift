@@ -2,6 +2,7 @@ import ArgumentParser
 import Refrain
 import RefrainCore
 import RefrainKeys
+import RefrainRedis
 import SystemPackage
 
 #if canImport(FoundationEssentials)
@@ -15,6 +16,7 @@ extension RunCommand {
     struct Plan: Sendable {
         let concurrency: Int
         let memory: MemoryStore.Configuration
+        let redis: RedisArguments.Place?
         let policy: CachePolicy
         let sharing: CachedClaude.Sharing
         let promptCaching: PromptCaching
@@ -33,6 +35,7 @@ extension RunCommand {
             }
             self.memory = MemoryStore.Configuration(
                 bytes: try settings.value(command.memory, .memory)?.bytes ?? 256_000_000)
+            self.redis = try command.redis.place(settings)
             self.policy = CachePolicy(
                 ttl: try settings.value(command.ttl, .ttl)?.duration ?? .days(7),
                 staleIfError: try settings.value(command.staleIfError, .staleIfError)?.duration ?? .zero,
@@ -66,15 +69,24 @@ extension RunCommand {
             _ interruption: Interruption
         ) async throws -> RunReport {
             let transport = CountingTransport(CurlTransport())
+            let store = try await self.redis?.open()
+            let shared = store.map { store in
+                var tier = ResponseCache.SecondTier.redis(store)
+                // A batch would rather wait for another process's answer than pay for its own.
+                tier.readBudget = .seconds(1)
+                return tier
+            }
             let claude: CachedClaude
             do throws(ClientConfigurationError) {
                 claude = try CachedClaude(
-                    apiKey: key, scope: self.sharing, memory: self.memory, policy: self.policy,
+                    apiKey: key, scope: self.sharing, memory: self.memory, shared: shared,
+                    policy: self.policy,
                     promptCaching: self.promptCaching,
                     configuration: .init(
                         baseURL: baseURL, version: self.version, betas: self.betas, retry: self.retry,
                         timeouts: self.timeouts, transport: transport))
             } catch {
+                await store?.shutdown()
                 throw ValidationError(error.message)
             }
             let progress = ProgressDisplay(

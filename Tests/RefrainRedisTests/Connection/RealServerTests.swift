@@ -168,7 +168,8 @@ struct RealServerTests {
                 try await eventually { client.statistics.readyConnections == 2 }
                 try await client.expect(.words("PING"), gives: .simple("PONG"))
             }
-            #expect(log.texts(.warning).count == 1)
+            // A second one where an attempt with the old password ended after another had succeeded.
+            #expect((1...2).contains(log.texts(.warning).count))
             #expect(log.texts(.debug).contains { $0.contains("Connected") })
             #expect(!log.texts().contains { $0.contains("second-secret") || $0.contains("PING") })
         }
@@ -231,7 +232,7 @@ struct RealServerTests {
             let patience = Duration.milliseconds(200)
             try await withRedisClient("rediss://127.0.0.1:\(server.port)", { $0.connectTimeout = patience }) { client in
                 let error = await storeError { () throws(StoreError) in try await client.verify() }
-                #expect(error?.description == "timeout: the server took the connection, but did not answer in time")
+                #expect(error?.code == .timeout)
             }
         }
     }

@@ -14,15 +14,7 @@ import Testing
         var replies: [RESPValue] = []
         do throws(RESPError) {
             for chunk in chunks {
-                let (_, error) = chunk.withUnsafeBytes { bytes -> (Void, RESPError?) in
-                    do throws(RESPError) {
-                        try reader.feed(bytes)
-                        return ((), nil)
-                    } catch {
-                        return ((), error)
-                    }
-                }
-                if let error { throw error }
+                try reader.feed(chunk)
                 while let reply = try reader.next() { replies.append(reply) }
             }
         } catch {
@@ -121,12 +113,12 @@ import Testing
         let chunk = [UInt8](repeating: 0x78, count: 16_384)
         var value: RESPValue?
         do throws(RESPError) {
-            try Self.feed(reader, Array("$\(size)\r\n".utf8))
+            try reader.feed(Array("$\(size)\r\n".utf8))
             for _ in 0..<size / chunk.count {
-                try Self.feed(reader, chunk)
+                try reader.feed(chunk)
                 value = try reader.next()
             }
-            try Self.feed(reader, [0x0D, 0x0A])
+            try reader.feed([0x0D, 0x0A])
             value = try reader.next()
         } catch {
             Issue.record(error)
@@ -136,18 +128,6 @@ import Testing
             return
         }
         #expect(bytes.count == size && reader.heldByteCount == 0)
-    }
-
-    private static func feed(_ reader: RESPReader, _ bytes: [UInt8]) throws(RESPError) {
-        var failure: RESPError?
-        bytes.withUnsafeBytes { buffer in
-            do throws(RESPError) {
-                try reader.feed(buffer)
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
     }
 
     @Test func survivesGarbageWhateverItsChunks() {

@@ -16,6 +16,10 @@ enum StoreFixture {
         _ change: (inout RedisConfiguration, inout RedisStore.Configuration) -> Void = { _, _ in }
     ) throws -> RedisStore {
         var redis = try RedisConfiguration(url: url)
+        // Tests share the machine: those of time-outs set their own.
+        redis.commandTimeout = .seconds(10)
+        redis.connectTimeout = .seconds(10)
+        redis.reconnectDelay = .milliseconds(20) ... .milliseconds(200)
         var configuration = RedisStore.Configuration(namespace: namespace)
         change(&redis, &configuration)
         return try RedisStore(redis, configuration, time: time)

@@ -1,0 +1,63 @@
+public import RefrainCore
+import RefrainKeys
+
+/// Looks at every key of the namespace, with `SCAN`: for people, not for programs that serve.
+extension RedisStore {
+    /// What a namespace holds.
+    public struct Survey: Hashable, Sendable {
+        /// How many entries, readable or not.
+        public var entries = 0
+        /// The bytes of their values, without what Redis takes around them.
+        public var bytes = 0
+    }
+
+    /// Counts the entries and their bytes. It takes time linear in the keys of the whole database, and holds up nobody.
+    public func survey() async throws(StoreError) -> Survey {
+        var survey = Survey()
+        try await self.scan { names throws(StoreError) in
+            let lengths = try await self.client.send(names.map { RESPCommand("STRLEN", .text($0)) })
+            for length in lengths {
+                guard case .integer(let bytes) = length, bytes > 0 else { continue }
+                survey.entries += 1
+                survey.bytes += Int(clamping: bytes)
+            }
+        }
+        return survey
+    }
+
+    /// Deletes the bytes of every entry that a purge has made unreadable, or that is damaged.
+    ///
+    /// - Returns: How many were deleted.
+    public func erase() async throws(StoreError) -> Int {
+        // A purge that nobody told this process of must not leave anything behind.
+        try await self.keeper.refresh()
+        var erased = 0
+        try await self.scan { names throws(StoreError) in
+            var doomed: [RESPArgument] = []
+            for name in names {
+                guard let key = self.names.requestKey(of: name) else { continue }
+                if try await self.get(key) == nil { doomed.append(.text(name)) }
+            }
+            // One command for each, since the keys of a cluster are in many slots.
+            for reply in try await self.client.send(doomed.map { RESPCommand("UNLINK", $0) }) {
+                erased += Int(clamping: try reply.integer())
+            }
+        }
+        return erased
+    }
+
+    private func scan(_ visit: ([String]) async throws(StoreError) -> Void) async throws(StoreError) {
+        var cursor = "0"
+        repeat {
+            let reply = try await self.client.send(
+                RESPCommand("SCAN", .text(cursor), "MATCH", .text(self.names.values), "COUNT", "500"))
+            guard let parts = try reply.elements(), parts.count == 2, let next = try parts[0].bytes(),
+                let keys = try parts[1].elements()
+            else { throw RESPValue.unexpected }
+            cursor = String(decoding: next, as: UTF8.self)
+            var names: [String] = []
+            for key in keys { names.append(String(decoding: try key.bytes() ?? [], as: UTF8.self)) }
+            if !names.isEmpty { try await visit(names) }
+        } while cursor != "0"
+    }
+}

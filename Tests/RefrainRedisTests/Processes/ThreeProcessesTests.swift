@@ -1,0 +1,127 @@
+import Foundation
+import RefrainCore
+import RefrainKeys
+import Testing
+
+@testable import RefrainRedis
+
+/// Three real processes of our own command on one Redis, in front of a simulated Claude that is a process too.
+@Suite(.serialized, .enabled(if: RedisServer.isAvailable, "needs redis-server"), .timeLimit(.minutes(3)))
+struct ThreeProcessesTests {
+    private static let requests = 200
+
+    /// What the processes report, each as one JSON object.
+    private func run(redis: String?, at baseURL: String) async throws -> [JSONObject] {
+        let refrain = try BuiltProducts.path(of: "refrain")
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("refrain-\(UUID().uuidString).jsonl")
+        defer { try? FileManager.default.removeItem(at: file) }
+        let body = #"{"model":"claude-sonnet-4-5","max_tokens":2000,"messages":[{"role":"user","content":"the same"}]}"#
+        try Data(String(repeating: body + "\n", count: Self.requests).utf8).write(to: file)
+        var environment = ["ANTHROPIC_API_KEY": "any"]
+        if let redis { environment["REFRAIN_REDIS"] = redis }
+        let arguments = ["run", file.path, "--upstream", baseURL, "--concurrency", "\(Self.requests)", "--json"]
+        return try await withThrowingTaskGroup(of: JSONObject.self) { [environment] group in
+            for _ in 0..<3 {
+                group.addTask {
+                    try await withChildProcess(refrain, arguments, environment: environment) { process in
+                        var lines: [String] = []
+                        for await line in process.output { lines.append(line) }
+                        let status = await process.waitUntilExit()
+                        #expect(status == 0)
+                        return try #require(JSONValue(Array(lines.joined().utf8)).object)
+                    }
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+
+    private func sum(_ name: String, _ reports: [JSONObject]) -> Int {
+        reports.compactMap { $0[name]?.int }.reduce(0, +)
+    }
+
+    private func withClaude(_ body: (String) async throws -> Void) async throws {
+        let refrain = try BuiltProducts.path(of: "refrain")
+        // Slow enough that all processes have asked before the first answer is there.
+        let arguments = ["simulate", "--port", "0", "--latency", "2s", "--json"]
+        try await withChildProcess(refrain, arguments) { process in
+            for await line in process.output {
+                guard let url = try JSONValue(Array(line.utf8)).object?["base_url"]?.string else { continue }
+                try await body(url)
+                return
+            }
+            Issue.record("the simulator did not start")
+        }
+    }
+
+    @Test func makeOneCallBetweenThem() async throws {
+        try await withRedisServer { server in
+            try await self.withClaude { baseURL in
+                let reports = try await self.run(redis: server.url, at: baseURL)
+                #expect(self.sum("upstream_calls", reports) == 1)
+                #expect(self.sum("errors", reports) == 0 && self.sum("requests", reports) == 3 * Self.requests)
+                let again = try await self.run(redis: server.url, at: baseURL)
+                #expect(self.sum("upstream_calls", again) == 0 && self.sum("hits", again) == 3 * Self.requests)
+            }
+        }
+    }
+
+    @Test func makeACallEachWithoutRedis() async throws {
+        try await self.withClaude { baseURL in
+            let reports = try await self.run(redis: nil, at: baseURL)
+            #expect(self.sum("upstream_calls", reports) == 3 && self.sum("errors", reports) == 0)
+        }
+    }
+
+    @Test func aRedisThatCannotBeUsedIsAnErrorAtTheStart() async throws {
+        let refrain = try BuiltProducts.path(of: "refrain")
+        let cases = [
+            ("redis://:s3cr3t@127.0.0.1:\(try FreePorts.next())", "connection refused"),
+            ("redis://:s3cr3t@no-such-host.invalid", "unknown host"), ("http://:s3cr3t@x", "redis://"),
+            ("redis://:s3cr3t@x:port", "port"),
+        ]
+        for (url, reason) in cases {
+            try await withChildProcess(refrain, ["stats"], environment: ["REFRAIN_REDIS": url]) { process in
+                var text = ""
+                for await line in process.errors { text += line + "\n" }
+                let status = await process.waitUntilExit()
+                #expect(status == 2)
+                #expect(text.contains(reason), "\(text)")
+                #expect(!text.contains("s3cr3t"))
+            }
+        }
+    }
+
+    @Test func purgeReachesWhatIsStored() async throws {
+        try await withRedisServer { server in
+            try await StoreFixture.withStore(server.url, namespace: "n") { store in
+                for number in 0..<3 {
+                    let key = StoreFixture.key(number)
+                    let labels = [Label.tag(number == 0 ? "a" : "b")]
+                    try await store.set(key, try await StoreFixture.envelope(key, in: store, labels: labels))
+                }
+                let refrain = try BuiltProducts.path(of: "refrain")
+                let place = ["--redis", server.url, "--namespace", "n", "--json"]
+                let outputs = try await [["purge", "--tag", "b", "--erase"], ["stats"]].asyncMap { arguments in
+                    try await withChildProcess(refrain, arguments + place) { process in
+                        var lines: [String] = []
+                        for await line in process.output { lines.append(line) }
+                        return lines.joined()
+                    }
+                }
+                #expect(outputs[0] == #"{"purges":1,"erased":2}"#)
+                #expect(outputs[1].contains(#""entries":1"#))
+                try await StoreFixture.until(.seconds(2)) { try await store.get(StoreFixture.key(1)) == nil }
+                #expect(try await store.get(StoreFixture.key(0)) != nil)
+            }
+        }
+    }
+}
+
+extension Array {
+    fileprivate func asyncMap<Result>(_ transform: (Element) async throws -> Result) async throws -> [Result] {
+        var results: [Result] = []
+        for element in self { results.append(try await transform(element)) }
+        return results
+    }
+}
