@@ -106,7 +106,10 @@ let package = Package(
         ),
         .testTarget(
             name: "RefrainCoreTests",
-            dependencies: ["CAllocationCounter", "RefrainCore", "RefrainKeys", "RefrainTesting"]
+            dependencies: [
+                "CAllocationCounter", "RefrainCore", "RefrainKeys", "RefrainTesting",
+                .product(name: "Logging", package: "swift-log"),
+            ]
         ),
         .testTarget(
             name: "RefrainTests",

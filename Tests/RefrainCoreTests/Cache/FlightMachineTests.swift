@@ -400,4 +400,28 @@ import Testing
             }
         }
     }
+
+    // MARK: Another process's call
+
+    @Test(arguments: State.allCases) func waitingForAnotherProcessIsLongForEveryStream(_ state: State) {
+        var machine = Self.machine(state)
+        let isWaiting = machine.isWaiting
+        #expect(machine.waits(elsewhere: true) == (isWaiting ? .streaming : .nobody))
+        #expect(machine.waitsElsewhere == isWaiting)
+        #expect(machine.waits(elsewhere: true) == .nobody, "it is no news")
+        guard isWaiting, machine.callerCount > 0 else { return }
+        for id in 0...1 {
+            guard case .wait(let mayBeLong) = machine.start(id) else {
+                Issue.record("\(id) does not wait")
+                continue
+            }
+            #expect(mayBeLong, "the leader's stream is pinged too")
+        }
+        #expect(machine.waits(elsewhere: false) == .nobody)
+        guard case .wait(let mayBeLong) = machine.start(0) else {
+            Issue.record("the leader does not wait")
+            return
+        }
+        #expect(!mayBeLong, "its own call is under way now")
+    }
 }

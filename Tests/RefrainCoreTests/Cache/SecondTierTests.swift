@@ -1,3 +1,4 @@
+import Logging
 import RefrainKeys
 import RefrainTesting
 import Testing
@@ -6,7 +7,7 @@ import Testing
 
 /// A second tier that does what a test tells it to.
 final class FakeTier: ResponseStore {
-    enum Behaviour: Sendable { case works, fails, hangs, waits(Gate) }
+    enum Behaviour: Sendable { case works, fails, refuses, hangs, waits(Gate) }
 
     private struct State {
         var behaviour = Behaviour.works
@@ -31,6 +32,7 @@ final class FakeTier: ResponseStore {
         switch self.behaviour {
         case .works: return
         case .fails: throw StoreError(.unavailable, "scripted")
+        case .refuses: throw StoreError(.refused, "scripted")
         case .hangs:
             // Deaf to cancellation, as a blocking driver is.
             await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
@@ -159,6 +161,44 @@ final class FakeTier: ResponseStore {
         #expect(self.tier.gets == 3)
     }
 
+    @Test func aTierThatRefusesIsAskedOn() async throws {
+        self.tier.behaviour = .refuses
+        let cache = self.instance()
+        let upstream = ScriptedUpstream(message: CacheFixture.message)
+        for number in 0..<10 {
+            let request = CacheRequest(key: RequestKey(memoizing: "\(number)", in: "refused"))
+            _ = try await cache.respond(to: request, upstream: upstream.call)
+            await until { cache.table.withLock { $0.isIdle } }
+        }
+        #expect(self.tier.gets == 10 && cache.statistics.breakerOpenings == 0 && cache.statistics.tierFailures == 20)
+    }
+
+    @Test func eachChangeOfTheBreakerIsToldOnce() async throws {
+        let lines = Locked<[String]>([])
+        let cache = ResponseCache(
+            memory: MemoryStore(.init(bytes: 1 << 20), generations: self.generations, time: self.clock.time),
+            second: .init(
+                self.tier, generations: self.generations, tier: .redis,
+                logger: Logger(label: "test", factory: { _ in LineRecorder(lines: lines) })), time: self.clock.time)
+        let upstream = ScriptedUpstream(message: CacheFixture.message)
+        func ask(_ numbers: Range<Int>) async throws {
+            for number in numbers {
+                let request = CacheRequest(key: RequestKey(memoizing: "\(number)", in: "told"))
+                _ = try await cache.respond(to: request, upstream: upstream.call)
+                await until { cache.table.withLock { $0.isIdle } }
+            }
+        }
+        self.tier.behaviour = .fails
+        try await ask(0..<20)
+        self.clock.advance(by: .seconds(5))
+        // A probe that fails is no news.
+        try await ask(20..<30)
+        self.tier.behaviour = .works
+        self.clock.advance(by: .seconds(5))
+        try await ask(30..<40)
+        #expect(lines.withLock { $0 } == ["second tier is left alone", "second tier is asked again"])
+    }
+
     @Test func aTierThatHangsCostsItsBudgetAndNoMore() async throws {
         self.tier.behaviour = .hangs
         let cache = self.instance()
@@ -268,4 +308,20 @@ final class FakeTier: ResponseStore {
         await until { cache.table.withLock { $0.isIdle } }
         #expect(self.tier.sets == 0 && self.tier.inner.statistics().entries == 0)
     }
+}
+
+/// Keeps the messages that are logged.
+private struct LineRecorder: LogHandler {
+    let lines: Locked<[String]>
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    init(lines: Locked<[String]>) { self.lines = lines }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { self.metadata[key] }
+        set { self.metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { self.lines.withLock { $0.append("\(event.message)") } }
 }
