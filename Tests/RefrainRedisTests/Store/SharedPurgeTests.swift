@@ -100,13 +100,18 @@ struct SharedPurgeTests {
             try await self.withTwo(server) { one, two, ask in
                 try await one.purge(.label(.tag("t")))
                 #expect(try await ask(one) == .miss(.absent))
+                let epoch = one.memory.generations.stamp().epoch
                 if how == "DEL" {
                     _ = try await server.cli("DEL", "refrain:{test}:gen")
                 } else {
                     _ = try await server.cli(how)
                 }
                 // A new epoch: nobody's memory is readable, and nothing old comes back.
-                try await Fixture.until(.seconds(3)) { !self.isServed(one) && !self.isServed(two) }
+                try await Fixture.until(.seconds(10)) {
+                    let epochs = [one, two].map { $0.memory.generations.stamp().epoch }
+                    return epochs[0] == epochs[1] && epochs[0] != epoch
+                }
+                #expect(!self.isServed(one) && !self.isServed(two))
                 guard case .miss = try await ask(two) else { throw Fixture.TimedOut() }
             }
         }
