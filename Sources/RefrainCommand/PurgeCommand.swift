@@ -1,5 +1,6 @@
 import ArgumentParser
 import RefrainCore
+import RefrainKeys
 import RefrainRedis
 
 #if canImport(FoundationEssentials)
@@ -26,6 +27,9 @@ struct PurgeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Entries of this version of yours.", valueName: "text"))
     var version: [String] = []
 
+    @Option(help: ArgumentHelp("The entry under this key, as 64 hex digits. May be given again.", valueName: "key"))
+    var key: [String] = []
+
     @Option(help: ArgumentHelp("Entries that are older.", valueName: "duration"))
     var olderThan: HumanDuration?
 
@@ -41,8 +45,12 @@ struct PurgeCommand: AsyncParsableCommand {
     @OptionGroup var redis: RedisArguments
 
     func validate() throws {
-        guard self.all || self.olderThan != nil || !(self.tag + self.model + self.version).isEmpty || self.erase else {
-            throw ValidationError("what? Name --tag, --model, --version, --older-than or --all")
+        let named = self.tag + self.model + self.version + self.key
+        guard self.all || self.olderThan != nil || !named.isEmpty || self.erase else {
+            throw ValidationError("what? Name --tag, --model, --version, --key, --older-than or --all")
+        }
+        for key in self.key where RequestKey(hex: key) == nil {
+            throw ValidationError("--key \(key): a key has 64 hex digits")
         }
         for label in self.labels where label.description.utf8.count > Label.maximumBytes {
             throw ValidationError("a label has at most \(Label.maximumBytes) bytes, its kind included")
@@ -56,7 +64,7 @@ struct PurgeCommand: AsyncParsableCommand {
     func run() async throws {
         let place = try await self.redis.requiredPlace(
             config: nil, environment: ProcessInfo.processInfo.environment)
-        var purges = self.labels.map(Purge.label)
+        var purges = self.labels.map(Purge.label) + self.key.compactMap { RequestKey(hex: $0) }.map(Purge.key)
         if let age = self.olderThan {
             purges.append(.before(TimeSource.system.now().advanced(by: .zero - age.duration)))
         }

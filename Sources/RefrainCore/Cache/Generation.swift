@@ -1,3 +1,5 @@
+public import RefrainKeys
+
 /// A name that entries are purged by: a tag, a model or a version.
 public struct Label: Hashable, Sendable, CustomStringConvertible {
     /// The label as it is stored: a tag as `tag:…`, a model as `model:…`, a version as `version:…`.
@@ -38,6 +40,8 @@ public struct GenerationStamp: Hashable, Sendable {
 
 /// What a purge removes.
 public enum Purge: Hashable, Sendable {
+    /// The entry under the key.
+    case key(RequestKey)
     /// Every entry that carries the label.
     case label(Label)
     /// Every entry created at the moment or earlier: moments have milliseconds, and of two in one none is the later.

@@ -1,3 +1,5 @@
+public import RefrainKeys
+
 /// What a namespace knows of its purges: one record, from which every tier decides whether an entry may be read.
 ///
 /// A value without a lock, a clock or randomness. ``GenerationTracker`` holds the one that a process reads; a shared
@@ -12,25 +14,34 @@ public struct GenerationRecord: Hashable, Sendable {
     public private(set) var clock: UInt64
     /// Entries created at this moment or earlier are purged; nil where no purge named a moment.
     public private(set) var before: Timestamp?
-    /// For each purged label, the clock of its last purge.
-    public private(set) var fields: [Label: UInt64]
-    /// Entries whose stamp has an earlier clock than this are purged, whatever their labels.
+    /// For each label and key ever purged, the clock of its last purge.
+    public private(set) var fields: [Subject: UInt64]
+    /// Entries whose stamp has an earlier clock than this are purged, whatever their labels and keys.
     ///
     /// It is how the record stays bounded: see ``maximumFields``.
     public private(set) var floor: UInt64
 
-    /// The most labels that ``fields`` holds.
+    /// What a field of the record stands for.
+    public enum Subject: Hashable, Sendable {
+        /// Every entry that carries the label.
+        case label(Label)
+        /// The entry under the key.
+        case key(RequestKey)
+    }
+
+    /// The most labels and keys that ``fields`` holds.
     ///
     /// A purge that would exceed it folds the quarter of the fields that was purged longest ago into ``floor``: every
     /// entry asked for before the newest of them becomes a miss, whatever its labels. A namespace meets that only when
-    /// it has purged more than 12,288 other labels since the entry was asked for.
+    /// it has purged more than 12,288 other labels and keys since the entry was asked for.
     public static let maximumFields = 16_384
 
     /// Creates a record, by default one of a namespace in which nothing was purged yet.
     ///
     /// A `clock` lower than a field or the floor is raised to it.
     public init(
-        epoch: UInt64, clock: UInt64 = 0, before: Timestamp? = nil, fields: [Label: UInt64] = [:], floor: UInt64 = 0
+        epoch: UInt64, clock: UInt64 = 0, before: Timestamp? = nil, fields: [Subject: UInt64] = [:],
+        floor: UInt64 = 0
     ) {
         self.epoch = epoch
         self.clock = max(clock, floor, fields.values.max() ?? 0)
@@ -48,17 +59,19 @@ public struct GenerationRecord: Hashable, Sendable {
     /// has, so it cannot vouch for the entry.
     ///
     /// - Parameters:
+    ///   - key: The key that the entry is stored under.
     ///   - stamp: The generation read before the entry's upstream call.
     ///   - labels: The labels that the entry carries.
     ///   - created: When the entry's answer was complete.
-    /// - Complexity: One hash look-up for each label, none where nothing was purged since the stamp.
-    public func admits(stamp: GenerationStamp, labels: [Label], created: Timestamp) -> Bool {
+    /// - Complexity: One hash look-up for the key and for each label, none where nothing was purged since the stamp.
+    public func admits(_ key: RequestKey, stamp: GenerationStamp, labels: [Label], created: Timestamp) -> Bool {
         guard stamp.epoch == self.epoch, stamp.clock <= self.clock, stamp.clock >= self.floor else { return false }
         if let before = self.before, created <= before { return false }
         guard stamp.clock < self.clock, !self.fields.isEmpty else { return true }
+        if let purged = self.fields[.key(key)], purged > stamp.clock { return false }
         // By index: an array's iterator allocates for each element where the compiler does not optimise.
         for index in labels.indices {
-            if let purged = self.fields[labels[index]], purged > stamp.clock { return false }
+            if let purged = self.fields[.label(labels[index])], purged > stamp.clock { return false }
         }
         return true
     }
@@ -86,10 +99,16 @@ public struct GenerationRecord: Hashable, Sendable {
             self.clock = clock
             self.before = max(self.before ?? moment, moment)
         case .label(let label):
-            self.clock = clock
-            self.fields[label] = clock
-            if self.fields.count > maximumFields { self.fold(to: maximumFields - maximumFields / 4) }
+            self.note(.label(label), at: clock, maximumFields: maximumFields)
+        case .key(let key):
+            self.note(.key(key), at: clock, maximumFields: maximumFields)
         }
+    }
+
+    private mutating func note(_ subject: Subject, at clock: UInt64, maximumFields: Int) {
+        self.clock = clock
+        self.fields[subject] = clock
+        if self.fields.count > maximumFields { self.fold(to: maximumFields - maximumFields / 4) }
     }
 
     /// Takes over what the shared copy of the record knows, and says what became of it.
@@ -115,7 +134,7 @@ public struct GenerationRecord: Hashable, Sendable {
         if let before = other.before {
             guard let own = self.before, own >= before else { return false }
         }
-        return other.fields.allSatisfy { label, purged in max(self.fields[label] ?? 0, self.floor) >= purged }
+        return other.fields.allSatisfy { subject, purged in max(self.fields[subject] ?? 0, self.floor) >= purged }
     }
 
     /// What became of a record that was given to ``merge(_:newEpoch:)`` or ``GenerationTracker/replace(with:)``.

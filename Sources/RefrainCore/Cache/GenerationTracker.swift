@@ -1,4 +1,4 @@
-import RefrainKeys
+public import RefrainKeys
 import Synchronization
 
 /// The process's copy of its namespace's ``GenerationRecord``: every read from any tier asks it.
@@ -92,17 +92,18 @@ public final class GenerationTracker: Sendable {
 
     /// Whether no purge names `envelope`. Takes the lock only where something was purged since the envelope's stamp.
     public func admits(_ envelope: Envelope) -> Bool {
-        self.admits(stamp: envelope.generation, labels: envelope.labels, created: envelope.created)
+        self.admits(
+            envelope.key, stamp: envelope.generation, labels: envelope.labels, created: envelope.created)
     }
 
-    /// Whether no purge names an entry: see ``GenerationRecord/admits(stamp:labels:created:)``.
+    /// Whether no purge names an entry: see ``GenerationRecord/admits(_:stamp:labels:created:)``.
     ///
     /// Takes the lock only where something was purged since `stamp`. Allocates nothing.
-    public func admits(stamp: GenerationStamp, labels: [Label], created: Timestamp) -> Bool {
+    public func admits(_ key: RequestKey, stamp: GenerationStamp, labels: [Label], created: Timestamp) -> Bool {
         if self.isCurrent(stamp: stamp, created: created) { return true }
         return self.state.withLock { state in
-            state.record.admits(stamp: stamp, labels: labels, created: created)
-                && !state.pending.keys.contains { $0.names(labels: labels, created: created) }
+            state.record.admits(key, stamp: stamp, labels: labels, created: created)
+                && !state.pending.keys.contains { $0.names(key, labels: labels, created: created) }
         }
     }
 
@@ -131,7 +132,7 @@ public final class GenerationTracker: Sendable {
     /// With a shared tier the purge is pending until ``settle(_:number:)``.
     ///
     /// - Returns: The new generation; with a shared tier the present one.
-    /// - Complexity: O(1) and one lock, but for the purge of a label that exceeds
+    /// - Complexity: O(1) and one lock, but for the purge of a label or key that exceeds
     ///   ``GenerationRecord/maximumFields``: that sorts them.
     @discardableResult
     public func purge(_ purge: Purge) -> GenerationStamp {
@@ -224,9 +225,10 @@ public final class GenerationTracker: Sendable {
 }
 
 extension Purge {
-    /// Whether it names an entry with these labels that was created at that moment.
-    func names(labels: [Label], created: Timestamp) -> Bool {
+    /// Whether it names an entry under that key, with these labels, that was created at that moment.
+    func names(_ key: RequestKey, labels: [Label], created: Timestamp) -> Bool {
         switch self {
+        case .key(let purged): key == purged
         case .all: true
         case .before(let moment): created <= moment
         case .label(let label): labels.contains(label)

@@ -1,6 +1,8 @@
 import RefrainCore
+import RefrainKeys
 
-/// The record as a hash: `epoch`, `clock`, `floor` and `before` in decimal, and `l:` and a label for each purged one.
+/// The record as a hash: `epoch`, `clock`, `floor` and `before` in decimal; for each purged label one named
+/// `l:` and the label, and for each purged key one named `k:` and its hex digits.
 extension GenerationRecord {
     /// Reads the hash; nil where it is none, or not one that we have written.
     init?(hash fields: [RESPValue]) {
@@ -9,7 +11,7 @@ extension GenerationRecord {
         var clock: UInt64?
         var floor: UInt64 = 0
         var before: Timestamp?
-        var labels: [Label: UInt64] = [:]
+        var subjects: [Subject: UInt64] = [:]
         for index in stride(from: 0, to: fields.count, by: 2) {
             guard case .bulk(let name?) = fields[index], case .bulk(let bytes?) = fields[index + 1] else { return nil }
             let (field, text) = (String(decoding: name, as: UTF8.self), String(decoding: bytes, as: UTF8.self))
@@ -24,12 +26,12 @@ extension GenerationRecord {
             case "clock": clock = value
             case "floor": floor = value
             default:
-                guard field.hasPrefix("l:") else { return nil }
-                labels[Label(stored: String(field.dropFirst(2)))] = value
+                guard let subject = Subject(field: field) else { return nil }
+                subjects[subject] = value
             }
         }
-        guard let epoch, let clock, clock >= floor, labels.values.allSatisfy({ $0 <= clock }) else { return nil }
-        self.init(epoch: epoch, clock: clock, before: before, fields: labels, floor: floor)
+        guard let epoch, let clock, clock >= floor, subjects.values.allSatisfy({ $0 <= clock }) else { return nil }
+        self.init(epoch: epoch, clock: clock, before: before, fields: subjects, floor: floor)
     }
 
     /// The commands that make the hash `self`, where it is `other` now.
@@ -49,10 +51,32 @@ extension GenerationRecord {
         if let before = self.before {
             note("before", "\(before.milliseconds)", kept?.before.map { "\($0.milliseconds)" })
         }
-        for (label, clock) in self.fields {
-            note("l:" + label.description, "\(clock)", kept?.fields[label].map { "\($0)" })
+        for (subject, clock) in self.fields {
+            note(subject.field, "\(clock)", kept?.fields[subject].map { "\($0)" })
         }
         let deletion = kept == nil ? [RESPCommand("DEL", .text(key))] : []
         return deletion + (set.isEmpty ? [] : [RESPCommand(["HSET", .text(key)] + set)])
+    }
+}
+
+extension GenerationRecord.Subject {
+    /// The name of its field.
+    fileprivate var field: String {
+        switch self {
+        case .label(let label): "l:" + label.description
+        case .key(let key): "k:" + key.hex
+        }
+    }
+
+    /// Reads the name of a field; nil where it is none of ours.
+    fileprivate init?(field: String) {
+        let name = field.dropFirst(2)
+        if field.hasPrefix("l:") {
+            self = .label(Label(stored: String(name)))
+        } else if field.hasPrefix("k:"), let key = RequestKey(hex: name) {
+            self = .key(key)
+        } else {
+            return nil
+        }
     }
 }

@@ -16,6 +16,15 @@ extension StoreConformance.Check {
                 try await bench.expect(10 * number + 2, is: bare, "without labels, after a purge of a label")
             }
         },
+        Self("purgeByKeyEndsThatEntryAlone") { bench in
+            let purged = try await bench.put(1, labels: [.tag("a")])
+            let other = try await bench.put(2, labels: [.tag("a")])
+            try await bench.store.purge(.key(purged.key))
+            try await bench.expectMiss(1, "after a purge of its key")
+            try await bench.expect(2, is: other, "after a purge of another key")
+            let again = try await bench.put(1, labels: [.tag("a")])
+            try await bench.expect(1, is: again, "asked for after the purge of its key")
+        },
         Self("kindsOfLabelsAreApart") { bench in
             let envelope = try await bench.put(1, labels: [.tag("a"), .model("b")])
             try await bench.store.purge(.label(.model("a")))

@@ -3,6 +3,13 @@ import RefrainKeys
 import RefrainTesting
 import Testing
 
+/// The key of an entry, where only labels matter.
+private let anyKey = RequestKey(memoizing: "a", in: "GenerationTests")
+
+extension GenerationRecord.Subject {
+    fileprivate static func tag(_ name: String) -> Self { .label(.tag(name)) }
+}
+
 @Suite struct GenerationRecordTests {
     private let labels = [Label.tag("a"), .model("m")]
 
@@ -10,7 +17,7 @@ import Testing
         _ record: GenerationRecord, epoch: UInt64 = 1, clock: UInt64, labels: [Label]? = nil, created: Int64 = 100
     ) -> Bool {
         record.admits(
-            stamp: GenerationStamp(epoch: epoch, clock: clock), labels: labels ?? self.labels,
+            anyKey, stamp: GenerationStamp(epoch: epoch, clock: clock), labels: labels ?? self.labels,
             created: Timestamp(milliseconds: created))
     }
 
@@ -19,6 +26,14 @@ import Testing
         #expect(record.merge(GenerationRecord(epoch: 1, clock: 10), newEpoch: 9) == .newEpoch)
         #expect(!self.admits(record, epoch: 1, clock: 10), "what was purged stays so")
         #expect(!self.admits(record, epoch: 2, clock: 11))
+    }
+
+    @Test func aPurgedKeyEndsItsEntryAndNoOther() {
+        let other = RequestKey(memoizing: "b", in: "GenerationTests")
+        var record = GenerationRecord(epoch: 1)
+        record.apply(.key(anyKey), newEpoch: 9)
+        #expect(!self.admits(record, clock: 0) && self.admits(record, clock: 1))
+        #expect(record.admits(other, stamp: GenerationStamp(epoch: 1, clock: 0), labels: [], created: .distantFuture))
     }
 
     @Test func admitsWhatNoPurgeNames() {
@@ -127,9 +142,9 @@ import Testing
             }
             if step % 100 == 0 {
                 for entry in entries where entry.purged {
-                    #expect(!record.admits(stamp: entry.stamp, labels: entry.labels, created: entry.created))
+                    #expect(!record.admits(anyKey, stamp: entry.stamp, labels: entry.labels, created: entry.created))
                 }
-                #expect(record.admits(stamp: record.stamp, labels: [.tag("1")], created: .distantFuture))
+                #expect(record.admits(anyKey, stamp: record.stamp, labels: [.tag("1")], created: .distantFuture))
                 #expect(record.fields.count <= 12)
             }
         }
@@ -204,8 +219,8 @@ import Testing
                 let labels = [Label.tag("\(Int.random(in: 0..<5, using: &random))")]
                 let created = Timestamp(milliseconds: Int64.random(in: 0..<60, using: &random))
                 #expect(
-                    tracker.admits(stamp: stamp, labels: labels, created: created)
-                        == record.admits(stamp: stamp, labels: labels, created: created))
+                    tracker.admits(anyKey, stamp: stamp, labels: labels, created: created)
+                        == record.admits(anyKey, stamp: stamp, labels: labels, created: created))
             }
         }
     }
@@ -257,14 +272,14 @@ import Testing
         let labels = [Label.tag("a")]
         #expect(tracker.purge(.label(.tag("a"))) == GenerationStamp(epoch: 1, clock: 3))
         #expect(tracker.stamp().clock == 3, "a stamp ahead of the shared clock would survive another's purge")
-        #expect(!tracker.admits(stamp: tracker.stamp(), labels: labels, created: moment))
-        #expect(tracker.admits(stamp: tracker.stamp(), labels: [.tag("b")], created: moment))
+        #expect(!tracker.admits(anyKey, stamp: tracker.stamp(), labels: labels, created: moment))
+        #expect(tracker.admits(anyKey, stamp: tracker.stamp(), labels: [.tag("b")], created: moment))
         // The shared tier acknowledges.
         tracker.replace(with: GenerationRecord(epoch: 1, clock: 4, fields: [.tag("x"): 3, .tag("a"): 4]))
         for (purge, number) in tracker.pending { tracker.settle(purge, number: number) }
         #expect(tracker.pending.isEmpty && tracker.stamp().clock == 4)
-        #expect(tracker.admits(stamp: tracker.stamp(), labels: labels, created: moment))
-        #expect(!tracker.admits(stamp: GenerationStamp(epoch: 1, clock: 3), labels: labels, created: moment))
+        #expect(tracker.admits(anyKey, stamp: tracker.stamp(), labels: labels, created: moment))
+        #expect(!tracker.admits(anyKey, stamp: GenerationStamp(epoch: 1, clock: 3), labels: labels, created: moment))
     }
 
     @Test func aPurgeThatIsAskedForAgainIsPendingUntilThatIsSettled() {
@@ -272,9 +287,9 @@ import Testing
         let first = tracker.pend(.all)
         let second = tracker.pend(.all)
         tracker.settle(.all, number: first)
-        #expect(!tracker.admits(stamp: tracker.stamp(), labels: [], created: Timestamp(milliseconds: 5)))
+        #expect(!tracker.admits(anyKey, stamp: tracker.stamp(), labels: [], created: Timestamp(milliseconds: 5)))
         tracker.settle(.all, number: second)
-        #expect(tracker.admits(stamp: tracker.stamp(), labels: [], created: Timestamp(milliseconds: 5)))
+        #expect(tracker.admits(anyKey, stamp: tracker.stamp(), labels: [], created: Timestamp(milliseconds: 5)))
     }
 
     @Test func anEpochThatWasLeftIsNotTakenUpAgain() {
@@ -288,8 +303,8 @@ import Testing
     @Test func aMomentInTheFutureCountsForNewStampsToo() {
         let tracker = GenerationTracker(record: GenerationRecord(epoch: 1))
         tracker.purge(.before(Timestamp(milliseconds: 500)))
-        #expect(!tracker.admits(stamp: tracker.stamp(), labels: [], created: Timestamp(milliseconds: 500)))
-        #expect(tracker.admits(stamp: tracker.stamp(), labels: [], created: Timestamp(milliseconds: 501)))
+        #expect(!tracker.admits(anyKey, stamp: tracker.stamp(), labels: [], created: Timestamp(milliseconds: 500)))
+        #expect(tracker.admits(anyKey, stamp: tracker.stamp(), labels: [], created: Timestamp(milliseconds: 501)))
     }
 }
 

@@ -12,9 +12,11 @@ import Testing
     static let purges: [Purge] = [
         .label(.tag("t")), .label(.version("v")), .label(.model("claude-sonnet-4-5")),
         .label(.model("claude-sonnet-4-5-20250929")), .before(.distantFuture), .all,
+        .key(CacheFixture.key),
     ]
     static let others: [Purge] = [
         .label(.tag("other")), .label(.version("t")), .label(.model("t")), .before(Timestamp(milliseconds: 0)),
+        .key(RequestKey(memoizing: "another", in: "PurgeTests")),
     ]
     static let policy = CachePolicy(tags: ["s", "t"], version: "v")
     static let message = SampleMessage.json("x", model: "claude-sonnet-4-5-20250929")

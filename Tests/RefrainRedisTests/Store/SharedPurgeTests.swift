@@ -35,7 +35,7 @@ struct SharedPurgeTests {
 
     private func isServed(_ cache: ResponseCache) -> Bool { cache.lookup(Fixture.key, policy: CachePolicy()) != nil }
 
-    @Test(arguments: [Purge.label(.tag("t")), .all, .before(.distantFuture)])
+    @Test(arguments: [Purge.label(.tag("t")), .all, .before(.distantFuture), .key(StoreFixture.key)])
     func aPurgeReachesTheOthers(_ purge: Purge) async throws {
         try await withRedisServer { server in
             try await self.withTwo(server) { one, two, _ in

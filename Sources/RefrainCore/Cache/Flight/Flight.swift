@@ -324,6 +324,7 @@ final class Flight: Sendable {
     func isNamed(by purge: Purge) -> Bool {
         switch purge {
         case .all: true
+        case .key(let key): self.key == key
         case .before(let moment): self.started < moment
         // Which model will answer is not known yet, so a purge of any model names it.
         case .label(let label): label.isModel || self.state.withLock { $0.labels.contains(label) }
