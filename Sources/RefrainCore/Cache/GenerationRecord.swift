@@ -27,6 +27,9 @@ public struct GenerationRecord: Hashable, Sendable {
         case label(Label)
         /// The entry under the key.
         case key(RequestKey)
+
+        /// Whether it is every entry of a model.
+        var isModel: Bool { if case .label(let label) = self { label.isModel } else { false } }
     }
 
     /// The most labels and keys that ``fields`` holds.

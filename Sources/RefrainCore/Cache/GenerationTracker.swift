@@ -109,9 +109,26 @@ public final class GenerationTracker: Sendable {
 
     /// Whether no purge since `stamp` was made at all, so that an entry is readable whatever its labels. Takes no lock.
     func isCurrent(stamp: GenerationStamp, created: Timestamp) -> Bool {
-        stamp.clock == self.clock.load(ordering: .acquiring)
+        // In the reverse order of publish(_:): `before` is lowered only once the others show what has taken its place.
+        created.milliseconds > self.before.load(ordering: .acquiring)
+            && stamp.clock == self.clock.load(ordering: .acquiring)
             && stamp.epoch == self.epoch.load(ordering: .acquiring)
-            && created.milliseconds > self.before.load(ordering: .acquiring)
+    }
+
+    /// Whether an upstream call that began with `stamp`, at `began`, may answer callers that come now: whether no purge of
+    /// its labels, or of any model, since which one will answer is not known yet, was recorded since it began.
+    ///
+    /// Pending purges are not looked at: the calls that were under way were told of them.
+    package func mayAnswer(
+        _ key: RequestKey, stamp: GenerationStamp, labels: Set<Label>, began: Timestamp
+    ) -> Bool {
+        if stamp.clock == self.clock.load(ordering: .acquiring), stamp.epoch == self.epoch.load(ordering: .acquiring) {
+            return true
+        }
+        return self.state.withLock { state in
+            state.record.admits(key, stamp: stamp, labels: Array(labels), created: began)
+                && !state.record.fields.contains { $0.key.isModel && $0.value > stamp.clock }
+        }
     }
 
     /// Whether the record may be relied on at `now`. Always, without a shared tier. Takes no lock.
@@ -218,9 +235,9 @@ public final class GenerationTracker: Sendable {
     private func publish(_ state: State) {
         // While a purge is pending every read has to look: no entry was created later than that.
         let before = state.pending.isEmpty ? state.record.before?.milliseconds ?? .min : .max
-        self.before.store(before, ordering: .sequentiallyConsistent)
         self.epoch.store(state.record.epoch, ordering: .sequentiallyConsistent)
         self.clock.store(state.record.clock, ordering: .sequentiallyConsistent)
+        self.before.store(before, ordering: .sequentiallyConsistent)
     }
 }
 

@@ -95,6 +95,11 @@ extension ResponseCache {
         let isRefresh = request.policy.mode == .refresh
         while true {
             if !isRefresh, let flight = self.table.withLock({ $0.flight(for: request.key) }) {
+                guard flight.mayAnswer(by: self.memory.generations) else {
+                    self.table.withLock { $0.remove(flight) }
+                    flight.close(.purged)
+                    continue
+                }
                 guard let lease = BudgetLease(self.budget, bytes: request.bodyBytes, for: .sharing) else {
                     return .alone(.bypassed(.overBudget))
                 }

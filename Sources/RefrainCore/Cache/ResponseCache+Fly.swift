@@ -33,7 +33,7 @@ extension ResponseCache {
             _ = await self.callUntilAnswered(flight, upstream: upstream)
         case .call(let lease?):
             let verdict = await withTaskGroup(of: Void.self) { group in
-                group.addTask { await self.second?.keep(lease) }
+                group.addTask { await self.second?.keep(lease) { flight.mayStore } }
                 defer { group.cancelAll() }
                 return await self.callUntilAnswered(flight, upstream: upstream)
             }
@@ -151,6 +151,7 @@ extension ResponseCache {
     private func call(_ flight: Flight, upstream: @escaping Upstream) async -> Outcome {
         guard !Task.isCancelled else { return .failed(FlightFailure(thrown: CancellationError())) }
         let call = Call(stamp: self.memory.generation(), began: self.time.monotonicNanoseconds())
+        flight.calls(at: call.stamp)
         self.counters.upstreamCalls.add()
         let response: HTTPResponse
         do {

@@ -197,8 +197,9 @@ final class RedisClient: Sendable {
 
     // MARK: The end
 
-    /// Closes everything, fails what is outstanding, and returns when all sockets are closed.
-    func shutdown() async {
+    /// Closes everything, fails what is outstanding, and returns the sockets that are then closing.
+    @discardableResult
+    func close() -> [any Channel] {
         let (attempts, connections) = self.registry.withLock { registry in
             registry.isShutDown = true
             return (Array(registry.attempts.values), Array(registry.connections.values))
@@ -213,7 +214,12 @@ final class RedisClient: Sendable {
             connection.close(error)
             channels.append(connection.channel)
         }
-        for channel in channels {
+        return channels
+    }
+
+    /// Closes everything, fails what is outstanding, and returns when all sockets are closed.
+    func shutdown() async {
+        for channel in self.close() {
             await withCheckedContinuation { continuation in
                 channel.closeFuture.whenComplete { _ in continuation.resume() }
             }

@@ -3,6 +3,10 @@ import RefrainKeys
 
 /// The record as a hash: `epoch`, `clock`, `floor` and `before` in decimal; for each purged label one named
 /// `l:` and the label, and for each purged key one named `k:` and its hex digits.
+///
+/// Beside it stands `write`, a number that each writer draws anew. Who knows the epoch, the clock and that number knows
+/// the rest. The first two are not enough: a record that went back in time, and in which others have purged since, may
+/// have come to the same clock.
 extension GenerationRecord {
     /// Reads the hash; nil where it is none, or not one that we have written.
     init?(hash fields: [RESPValue]) {
@@ -25,18 +29,26 @@ extension GenerationRecord {
             case "epoch": epoch = value
             case "clock": clock = value
             case "floor": floor = value
+            case "write": break
             default:
                 guard let subject = Subject(field: field) else { return nil }
-                subjects[subject] = value
+                // Two spellings of one label are equal to Swift, and are two fields to Redis.
+                subjects[subject, default: 0].raise(to: value)
             }
         }
         guard let epoch, let clock, clock >= floor, subjects.values.allSatisfy({ $0 <= clock }) else { return nil }
         self.init(epoch: epoch, clock: clock, before: before, fields: subjects, floor: floor)
     }
 
-    /// The commands that make the hash `self`, where it is `other` now.
-    func commands(replacing other: GenerationRecord?, at key: String) -> [RESPCommand] {
-        var set: [RESPArgument] = []
+    /// The `write` of a hash; the null bulk string where it has none.
+    static func write(of fields: [RESPValue]) -> RESPValue {
+        let names = stride(from: 0, to: fields.count - 1, by: 2)
+        return names.first { fields[$0] == .bulk(Array("write".utf8)) }.map { fields[$0 + 1] } ?? .bulk(nil)
+    }
+
+    /// The commands that make the hash `self`, where it is `other` now, by a writer that has drawn `write`.
+    func commands(replacing other: GenerationRecord?, at key: String, write: String) -> [RESPCommand] {
+        var set: [RESPArgument] = ["write", .text(write)]
         func note(_ name: String, _ value: String, _ old: String?) {
             if value != old { set += [.text(name), .text(value)] }
         }
@@ -55,7 +67,7 @@ extension GenerationRecord {
             note(subject.field, "\(clock)", kept?.fields[subject].map { "\($0)" })
         }
         let deletion = kept == nil ? [RESPCommand("DEL", .text(key))] : []
-        return deletion + (set.isEmpty ? [] : [RESPCommand(["HSET", .text(key)] + set)])
+        return deletion + [RESPCommand(["HSET", .text(key)] + set)]
     }
 }
 
@@ -79,4 +91,8 @@ extension GenerationRecord.Subject {
             return nil
         }
     }
+}
+
+extension UInt64 {
+    fileprivate mutating func raise(to value: UInt64) { self = Swift.max(self, value) }
 }

@@ -71,8 +71,9 @@ struct Listener: Sendable {
             while true {
                 try await self.time.sleep(Self.heartbeat)
                 _ = try await connection.send(RESPCommand("PING")).checked()
-                for channel in self.wakeups.takeIdle() {
+                for channel in self.wakeups.idleChannels() {
                     _ = try await connection.send(RESPCommand("UNSUBSCRIBE", .text(channel))).checked()
+                    self.wakeups.forget(channel)
                 }
             }
         } catch {

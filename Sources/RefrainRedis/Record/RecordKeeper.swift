@@ -25,6 +25,8 @@ final class RecordKeeper: Sendable {
         var waiting: [Int: Waiter] = [:]
         /// Since when the record has not been seen, on the monotonic clock.
         var seen: UInt64
+        /// The record's `write` as it was when it was taken over.
+        var write = RESPValue.bulk(nil)
     }
 
     private let client: RedisClient
@@ -133,22 +135,22 @@ final class RecordKeeper: Sendable {
         let pending = self.generations.pending
         if pending.isEmpty {
             let known = self.generations.stamp()
-            let heads = try await self.client.send(RESPCommand("HMGET", key, "epoch", "clock")).elements() ?? []
-            let isKnown = self.state.withLock { $0.isKnown }
-            if isKnown, heads == ["\(known.epoch)", "\(known.clock)"].map({ .bulk(Array($0.utf8)) }) {
+            let heads = try await self.client.send(RESPCommand("HMGET", key, "epoch", "clock", "write")).elements()
+            let (isKnown, write) = self.state.withLock { ($0.isKnown, $0.write) }
+            if isKnown, heads == ["\(known.epoch)", "\(known.clock)"].map({ .bulk(Array($0.utf8)) }) + [write] {
                 self.seen(at: asked)
                 return
             }
             let fields = try await self.client.send(RESPCommand("HGETALL", key)).elements() ?? []
             if let record = GenerationRecord(hash: fields), self.generations.replace(with: record) == .adopted {
-                self.seen(at: asked)
+                self.seen(at: asked, GenerationRecord.write(of: fields))
                 return
             }
         }
         let connection = try await self.client.dedicated()
         let result: Result<Void, StoreError>
         do throws(StoreError) {
-            try await self.write(pending.map(\.purge), on: connection)
+            try await self.write(pending.map(\.purge), on: connection, asked: asked)
             result = .success(())
         } catch {
             result = .failure(error)
@@ -156,41 +158,45 @@ final class RecordKeeper: Sendable {
         await connection.close()
         try result.get()
         for (purge, number) in pending { self.generations.settle(purge, number: number) }
-        self.seen(at: asked)
     }
 
     /// Takes over the record, applies purges to it, and writes it back, unless another has changed it meanwhile: then
     /// again.
-    private func write(_ purges: [Purge], on connection: RedisConnection) async throws(StoreError) {
+    private func write(
+        _ purges: [Purge], on connection: RedisConnection, asked: Timestamp
+    ) async throws(StoreError) {
         let key = self.names.record
         for _ in 0..<Self.attempts {
             _ = try await connection.send(RESPCommand("WATCH", .text(key))).checked()
             let reply = try await connection.send(RESPCommand("HGETALL", .text(key)))
-            let shared: GenerationRecord?
-            if reply.isWrongType {
-                shared = nil
-            } else {
-                shared = GenerationRecord(hash: try reply.elements() ?? [])
+            let fields = reply.isWrongType ? [] : try reply.elements() ?? []
+            let shared = GenerationRecord(hash: fields)
+            // Whether or not it may be written, it has been read.
+            if self.generations.replace(with: shared) == .adopted {
+                self.seen(at: asked, GenerationRecord.write(of: fields))
             }
-            self.generations.replace(with: shared)
             var next = self.generations.record
             for purge in purges { next.apply(purge, newEpoch: .random(in: .min ... .max)) }
             guard next != shared else { return }
-            let commands = next.commands(replacing: shared, at: key)
+            let write = "\(UInt64.random(in: .min ... .max))"
+            let commands = next.commands(replacing: shared, at: key, write: write)
             let replies = try await connection.send([RESPCommand("MULTI")] + commands + [RESPCommand("EXEC")])
             guard let last = replies.last, try last.elements() != nil else { continue }
             for reply in try last.elements() ?? [] { _ = try reply.checked() }
             self.generations.replace(with: next)
+            self.seen(at: asked, .bulk(Array(write.utf8)))
             return
         }
         throw StoreError(.unavailable, "the generation record changes all the time")
     }
 
-    private func seen(at moment: Timestamp) {
+    /// The record was asked for at `moment`, and is known. `write` is what it has as that, where it was taken over.
+    private func seen(at moment: Timestamp, _ write: RESPValue? = nil) {
         let now = self.time.monotonicNanoseconds()
         self.state.withLock { state in
             state.isKnown = true
             state.seen = now
+            if let write { state.write = write }
         }
         self.vouch(from: moment)
     }

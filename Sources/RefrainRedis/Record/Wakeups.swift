@@ -27,6 +27,11 @@ final class Wakeups: Sendable {
         self.time = time
     }
 
+    /// How many keys are known.
+    var topicCount: Int { self.state.withLock { $0.topics.count } }
+    /// How many wait.
+    var waiterCount: Int { self.state.withLock { $0.topics.values.reduce(0) { $0 + $1.bells.count } } }
+
     /// Waits until the lease of a key has ended, the time is over, or the task is cancelled.
     ///
     /// Where the connection had not been subscribed to the key's channel it returns as soon as it is: the end may have been
@@ -54,6 +59,8 @@ final class Wakeups: Sendable {
         self.state.withLock { state in
             state.topics[key]?.bells[id] = nil
             state.topics[key]?.used = end
+            // Without a connection nobody asks for what is idle.
+            if state.connection == nil, state.topics[key]?.bells.isEmpty == true { state.topics[key] = nil }
         }
     }
 
@@ -74,15 +81,20 @@ final class Wakeups: Sendable {
         for bell in bells { bell.ring() }
     }
 
-    /// The channels that nobody has waited at for a while, and that are forgotten from now on.
-    func takeIdle() -> [String] {
+    /// The channels that nobody has waited at for a while: to be unsubscribed from, and then given to ``forget(_:)``.
+    func idleChannels() -> [String] {
         let now = self.time.monotonicNanoseconds()
         return self.state.withLock { state in
-            let keys = state.topics.filter {
-                $0.value.bells.isEmpty && now &- $0.value.used > Self.idle.wholeNanoseconds
-            }.map(\.key)
-            for key in keys { state.topics[key] = nil }
-            return keys.map { self.names.channel($0) }
+            state.topics.filter { $0.value.bells.isEmpty && now &- $0.value.used > Self.idle.wholeNanoseconds }
+                .map { self.names.channel($0.key) }
         }
+    }
+
+    /// The connection is subscribed to a channel no longer. Whoever has come to wait there meanwhile looks, and comes
+    /// back to a channel that is subscribed to anew.
+    func forget(_ channel: String) {
+        guard let key = self.names.requestKey(of: channel) else { return }
+        let topic = self.state.withLock { $0.topics.removeValue(forKey: key) }
+        for bell in topic?.bells.values ?? [:].values { bell.ring() }
     }
 }

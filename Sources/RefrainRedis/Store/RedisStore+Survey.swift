@@ -25,7 +25,8 @@ extension RedisStore {
         return survey
     }
 
-    /// Deletes the bytes of every entry that a purge has made unreadable, or that is damaged.
+    /// Deletes the bytes of every entry that a purge has made unreadable, or that is damaged. One of another version or
+    /// seal stays for those who can read it, since whether it was purged cannot be told.
     ///
     /// - Returns: How many were deleted.
     public func erase() async throws(StoreError) -> Int {
@@ -36,7 +37,12 @@ extension RedisStore {
             var doomed: [RESPArgument] = []
             for name in names {
                 guard let key = self.names.requestKey(of: name) else { continue }
-                if try await self.get(key) == nil { doomed.append(.text(name)) }
+                let prefix = try await self.client.send(RedisCommands.prefix(of: name))
+                switch try await self.reading(prefix, under: key) {
+                case .foreign: continue
+                case .envelope(let envelope) where self.generations.admits(envelope): continue
+                case .envelope, .nothing, .torn: doomed.append(.text(name))
+                }
             }
             // One command for each, since the keys of a cluster are in many slots.
             for reply in try await self.client.send(doomed.map { RESPCommand("UNLINK", $0) }) {

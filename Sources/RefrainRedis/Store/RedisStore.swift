@@ -56,7 +56,10 @@ public final class RedisStore: LeasingStore {
         self.tasks = Self.watch(self.keeper, self.wakeups, client: client, logger: configuration.logger)
     }
 
-    deinit { for task in self.tasks { task.cancel() } }
+    deinit {
+        for task in self.tasks { task.cancel() }
+        self.client.close()
+    }
 
     /// Connects once, now, and returns when the server has answered.
     ///
@@ -140,9 +143,9 @@ public final class RedisStore: LeasingStore {
     /// The envelope that a value's first part begins, if it may be read.
     func readable(_ prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Envelope? {
         try await self.keeper.waitUntilKnown()
-        guard let envelope = try await self.envelope(prefix, under: key), self.time.now() < envelope.staleUntil else {
-            return nil
-        }
+        guard case .envelope(let envelope) = try await self.reading(prefix, under: key),
+            self.time.now() < envelope.staleUntil
+        else { return nil }
         let stamp = envelope.generation
         let known = self.generations.stamp()
         if stamp.epoch != known.epoch || stamp.clock > known.clock {
@@ -156,30 +159,39 @@ public final class RedisStore: LeasingStore {
         return envelope
     }
 
-    private func envelope(_ prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Envelope? {
+    /// What stands under a key.
+    enum Reading {
+        case envelope(Envelope)
+        /// Nothing, or nothing any more.
+        case nothing
+        /// Two parts of two values, where it was replaced in between; or damaged, which is found out when it is replaced.
+        case torn
+        /// Another version, or somebody else's seal: unreadable here, and not ours to take away.
+        case foreign
+    }
+
+    /// What the value is that begins with `prefix`. What is damaged for certain is taken away.
+    func reading(_ prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Reading {
         if prefix.isWrongType {
             try await self.discard(key)
-            return nil
+            return .nothing
         }
-        guard let first = try prefix.bytes(), !first.isEmpty else { return nil }
-        if let bytes = try await self.whole(first, under: key) {
+        guard let first = try prefix.bytes(), !first.isEmpty else { return .nothing }
+        let bytes = try await self.whole(first, under: key)
+        var isForeign = bytes == nil && first.starts(with: EnvelopeCodec.magic)
+        if let bytes {
             do throws(EnvelopeError) {
-                return try self.packer.unpack(bytes, for: key)
+                return .envelope(try self.packer.unpack(bytes, for: key))
             } catch {
-                guard first.count == Self.prefixBytes || Self.isDamage(error) else {
-                    // Another version, or somebody else's seal: unreadable here, and not ours to take away.
-                    self.counts.withLock { $0.unreadable += 1 }
-                    return nil
-                }
+                isForeign = !Self.isDamage(error)
             }
         }
-        guard first.count == Self.prefixBytes else {
+        guard isForeign || first.count == Self.prefixBytes else {
             try await self.discard(key)
-            return nil
+            return .nothing
         }
-        // Two parts of two values, where it was replaced in between; or damaged, which is found out when it is replaced.
         self.counts.withLock { $0.unreadable += 1 }
-        return nil
+        return isForeign ? .foreign : .torn
     }
 
     /// All bytes of a value that begins with `first`; nil where that does not say how many, or lies.

@@ -300,6 +300,25 @@ extension GenerationRecord.Subject {
         #expect(![1, 2].contains(tracker.stamp().epoch))
     }
 
+    @Test func aCallAnswersWhoComesUntilAPurgeOfItsLabelsIsRecorded() {
+        let tracker = GenerationTracker.shared(newEpoch: { 9 })
+        let record = GenerationRecord(epoch: 1, clock: 5)
+        tracker.replace(with: record)
+        func mayAnswer(after purges: Purge...) -> Bool {
+            let stamp = tracker.stamp()
+            var next = tracker.record
+            for purge in purges { next.apply(purge, newEpoch: stamp.epoch + 1) }
+            tracker.replace(with: next)
+            return tracker.mayAnswer(anyKey, stamp: stamp, labels: [.tag("t")], began: Timestamp(milliseconds: 100))
+        }
+        #expect(mayAnswer())
+        #expect(mayAnswer(after: .label(.tag("other")), .before(Timestamp(milliseconds: 99))))
+        #expect(!mayAnswer(after: .label(.tag("t"))))
+        #expect(!mayAnswer(after: .label(.model("any"))))
+        #expect(!mayAnswer(after: .before(Timestamp(milliseconds: 100))))
+        #expect(!mayAnswer(after: .all))
+    }
+
     @Test func aMomentInTheFutureCountsForNewStampsToo() {
         let tracker = GenerationTracker(record: GenerationRecord(epoch: 1))
         tracker.purge(.before(Timestamp(milliseconds: 500)))

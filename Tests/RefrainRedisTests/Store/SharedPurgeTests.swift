@@ -169,4 +169,90 @@ struct SharedPurgeTests {
             }
         }
     }
+
+    /// A record that went back in time and was purged since may have the very clock that is known here.
+    @Test func aRecordOfTheSameClockWithOtherPurgesIsALostOne() async throws {
+        try await withRedisServer { server in
+            try await Fixture.withStore(server.url) { store in
+                try await store.purge(.label(.tag("known here")))
+                let stamp = store.generations.stamp()
+                let name = store.names.record
+                // What is done by a process that found the older record, in one step, so that nobody sees that alone.
+                _ = try await server.cli(
+                    "EVAL",
+                    "redis.call('HDEL', KEYS[1], 'l:tag:known here') return redis.call('HSET', KEYS[1], unpack(ARGV))",
+                    "1", name, "write", "1", "l:tag:purged since", "\(stamp.clock)")
+                try await Fixture.until(.seconds(5)) { store.generations.stamp().epoch != stamp.epoch }
+            }
+        }
+    }
+
+    @Test func aRecordOfManyPurgesIsWrittenAnew() async throws {
+        try await withRedisServer { server in
+            try await Fixture.withStore(server.url) { store in
+                let count = GenerationRecord.maximumFields
+                for number in 0...count { _ = store.generations.pend(.label(.tag("\(number)"))) }
+                try await store.keeper.refresh()
+                #expect(store.generations.pending.isEmpty)
+                let kept = store.generations.record.fields.count
+                #expect(kept == count - count / 4)
+                #expect(try await server.cli("HLEN", store.names.record) == "\(kept + 4)")
+            }
+        }
+    }
+
+    /// A process that may not write the record reads it all the same: what no purge names goes on being served.
+    @Test func aPurgeThatIsRefusedStopsNothingElse() async throws {
+        try await withRedisServer { server in
+            try await Fixture.withStore(server.url, { $1.partitionGrace = .zero }) { store in
+                let cache = Fixture.cache(store)
+                let upstream = ScriptedUpstream(message: SampleMessage.json("x"))
+                _ = try await cache.respond(to: CacheRequest(key: Fixture.key), upstream: upstream.call)
+                _ = try await server.cli("ACL", "SETUSER", "default", "-hset")
+                let error = await #expect(throws: StoreError.self) { try await cache.purge(.label(.tag("t"))) }
+                #expect(error?.code == .refused)
+                // News counts for two seconds: looked at beyond that, it must have been renewed.
+                let end = ContinuousClock.now + .seconds(4)
+                while ContinuousClock.now < end {
+                    #expect(throws: Never.self) { try self.requireServed(cache) }
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+                #expect(!store.generations.pending.isEmpty)
+                _ = try await server.cli("ACL", "SETUSER", "default", "+hset")
+                try await Fixture.until { store.generations.pending.isEmpty }
+            }
+        }
+    }
+
+    private func requireServed(_ cache: ResponseCache) throws {
+        guard self.isServed(cache) else { throw Fixture.TimedOut() }
+    }
+
+    /// A call that began before a purge, of this process or another, takes nobody who comes after it, and gives up its
+    /// lease, which those would wait for.
+    @Test(arguments: [Purge.label(.tag("t")), .label(.model("a-model")), .all], [false, true])
+    func aCallThatWasPurgedIsNotJoined(_ purge: Purge, isOwn: Bool) async throws {
+        try await withRedisServer { server in
+            try await Fixture.withStore(server.url) { one in
+                try await Fixture.withStore(server.url, { $1.leaseDuration = .milliseconds(600) }) { two in
+                    let gate = Gate()
+                    let cache = Fixture.cache(two)
+                    let upstream = ScriptedUpstream { number, _ in
+                        .message(SampleMessage.json("answer \(number)"), after: number == 0 ? [.wait(gate)] : [])
+                    }
+                    let request = CacheRequest(key: Fixture.key, policy: CachePolicy(tags: ["t"]))
+                    async let early = cache.respond(to: request, upstream: upstream.call)
+                    try await Fixture.until { upstream.callCount == 1 }
+                    let before = two.generations.stamp()
+                    if isOwn { try await cache.purge(purge) } else { try await one.purge(purge) }
+                    try await Fixture.until { two.generations.stamp() != before }
+                    let late = try await cache.respond(to: request, upstream: upstream.call)
+                    #expect(late.cache == .miss(.absent) && late.body == SampleMessage.json("answer 1"))
+                    gate.open()
+                    #expect(try await early.body == SampleMessage.json("answer 0"))
+                    #expect(cache.lookup(Fixture.key, policy: CachePolicy())?.envelope.body == late.body)
+                }
+            }
+        }
+    }
 }

@@ -53,6 +53,8 @@ final class Flight: Sendable {
         var upstreams: [FlightMachine.CallerID: Upstream] = [:]
         var labels: Set<Label>
         var fill: Fill?
+        /// The generation before the present upstream call, and when that began.
+        var call: (stamp: GenerationStamp, began: Timestamp)?
         /// Bytes of events that the budget had no room for: letting go of them gives nothing back.
         var unchargedBytes = 0
         var task: Task<Void, Never>?
@@ -211,6 +213,19 @@ final class Flight: Sendable {
 
     // MARK: The upstream call
 
+    /// An upstream call begins, at a generation.
+    func calls(at stamp: GenerationStamp) {
+        let now = self.time.now()
+        self.state.withLock { $0.call = (stamp, now) }
+    }
+
+    /// Whether callers that come now may be given its answer. A purge here closes it; one that another process has made
+    /// shows in the record alone.
+    func mayAnswer(by generations: GenerationTracker) -> Bool {
+        let (call, labels) = self.state.withLock { ($0.call, $0.labels) }
+        return call.map { generations.mayAnswer(self.key, stamp: $0.stamp, labels: labels, began: $0.began) } ?? true
+    }
+
     /// How a caller would make the call.
     func upstream(of id: FlightMachine.CallerID) -> Upstream? { self.state.withLock { $0.upstreams[id] } }
 
@@ -233,6 +248,9 @@ final class Flight: Sendable {
             }
         }
     }
+
+    /// Whether the answer may be stored, as far as is known.
+    var mayStore: Bool { if case .success = self.filling { true } else { false } }
 
     /// Stores nothing on the account of the caller that began it.
     func storesNothing() { self.state.withLock { $0.fill = nil } }

@@ -126,11 +126,17 @@ final class GuardedTier: Sendable {
 
     /// Waits for the end of another process's call.
     func waitForVerdict(on key: RequestKey, atMost limit: Duration) async {
-        await self.leasing?.waitForVerdict(on: key, atMost: limit)
+        guard let leasing = self.leasing else { return }
+        // The store's own limit does not hold where it hangs.
+        _ = await self.race(within: limit) {
+            await leasing.waitForVerdict(on: key, atMost: limit)
+            return Answer<Void>.value(())
+        }
     }
 
-    /// Renews a lease again and again, until it is lost or the task is cancelled.
-    func keep(_ lease: UpstreamLease) async {
+    /// Renews a lease again and again, until it is lost or the task is cancelled. Gives it up once it is not wanted any
+    /// more: nobody is to wait for a call whose answer will not be stored.
+    func keep(_ lease: UpstreamLease, while isWanted: @Sendable () -> Bool) async {
         guard let leasing = self.leasing else { return }
         while true {
             do {
@@ -138,6 +144,7 @@ final class GuardedTier: Sendable {
             } catch {
                 return
             }
+            guard isWanted() else { return await self.end(lease, .failed) }
             do {
                 let isKept = try await self.ask(within: self.configuration.writeBudget) { () throws(StoreError) in
                     try await leasing.renew(lease)
