@@ -1,5 +1,6 @@
 import NIOCore
 import NIOSSL
+import NIOTLS
 import RefrainCore
 
 /// The event loop's end of a connection: writes what callers have submitted, reads replies, and gives them to whom they
@@ -16,6 +17,12 @@ final class RedisChannelHandler: ChannelInboundHandler {
         case over
     }
 
+    /// What TLS has to prove before anything is said.
+    struct Security {
+        /// The name that the server must prove; nil where it is its address.
+        let serverName: String?
+    }
+
     /// How many bytes the reader is fed at a time. It moves what is behind a reply to the front after each one, so much at
     /// a time costs small replies more than the system call that brought them (measured: 4 KiB is best for 1 and 4 KB).
     private static let portionSize = 4 << 10
@@ -25,6 +32,8 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private static let spareSize = 1 << 20
 
     private let settings: RedisConnection.Settings
+    /// What becomes of TLS; nil for a plain connection.
+    private let security: Security?
     private let reader: RESPReader
     private var phase: Phase
     private var machine: Machine
@@ -34,8 +43,10 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private var spare = RedisSubmissions<RedisConnection.Waiter>.Batch()
 
     init(
-        handshake: RedisHandshake, attempt: RedisConnectAttempt, limits: RESPLimits, settings: RedisConnection.Settings
+        handshake: RedisHandshake, attempt: RedisConnectAttempt, limits: RESPLimits, settings: RedisConnection.Settings,
+        security: Security? = nil
     ) {
+        self.security = security
         self.phase = .handshake(handshake, attempt)
         self.machine = Machine(takesPushes: settings.onPush != nil)
         self.reader = RESPReader(limits: limits)
@@ -44,6 +55,35 @@ final class RedisChannelHandler: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        if self.security == nil { self.introduce(context) }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let security = self.security, case .handshakeCompleted? = event as? TLSUserEvent,
+            case .handshake(_, let attempt) = self.phase
+        {
+            attempt.encrypted()
+            if let name = security.serverName, !self.isServer(name, context) {
+                self.fail(StoreError(.unavailable, "TLS failure: the server's certificate is for another name"))
+            } else {
+                self.introduce(context)
+            }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Whether the certificate that was verified is for this name.
+    private func isServer(_ name: String, _ context: ChannelHandlerContext) -> Bool {
+        do {
+            let tls = try context.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)
+            return tls.peerCertificate.map { ServerIdentity.proves(name, $0) } ?? false
+        } catch {
+            return false
+        }
+    }
+
+    /// Says who we are.
+    private func introduce(_ context: ChannelHandlerContext) {
         guard case .handshake(let handshake, _) = self.phase else { return }
         var buffer = context.channel.allocator.buffer(capacity: 256)
         for command in handshake.commands { command.write(into: &buffer) }

@@ -4,10 +4,12 @@ import RefrainKeys
 
 /// A connection that is being made: what becomes of it, and the way to give it up.
 final class RedisConnectAttempt: Sendable {
+    /// How far it has come, which tells what is late.
+    private enum Stage { case dialing, securing, introducing }
+
     private struct State {
         var isOver = false
-        /// A server took the connection: what is late is its answer.
-        var isAccepted = false
+        var stage = Stage.dialing
         /// The sockets that were made for it, one for each address that is tried.
         var channels: [any Channel] = []
     }
@@ -15,21 +17,24 @@ final class RedisConnectAttempt: Sendable {
     /// The connection, ready to carry commands, or a ``StoreError``.
     let result: EventLoopFuture<RedisConnection>
     private let promise: EventLoopPromise<RedisConnection>
+    private let usesTLS: Bool
     private let state = Locked(State())
 
     /// Creates an attempt that fails after `timeout`, whatever it is at then.
-    init(on eventLoop: any EventLoop, timeout: TimeAmount) {
+    init(on eventLoop: any EventLoop, timeout: TimeAmount, usesTLS: Bool = false) {
+        self.usesTLS = usesTLS
         let promise = eventLoop.makePromise(of: RedisConnection.self)
         self.promise = promise
         self.result = promise.futureResult
         let timer = eventLoop.scheduleTask(in: timeout) {
-            let isAccepted = self.state.withLock { $0.isAccepted }
-            self.fail(
-                StoreError(
-                    .timeout,
-                    isAccepted
-                        ? "the server took the connection, but did not answer in time"
-                        : "the server could not be reached in time"))
+            let message =
+                switch self.state.withLock({ $0.stage }) {
+                case .dialing: "the server could not be reached in time"
+                // A Redis without TLS takes the greeting for half a command, and waits for the rest.
+                case .securing: "the server took the connection, but did not begin TLS in time: does it speak TLS?"
+                case .introducing: "the server took the connection, but did not answer in time"
+                }
+            self.fail(StoreError(.timeout, message))
         }
         self.result.whenComplete { _ in timer.cancel() }
     }
@@ -46,7 +51,10 @@ final class RedisConnectAttempt: Sendable {
     }
 
     /// A server took the connection.
-    func accepted() { self.state.withLock { $0.isAccepted = true } }
+    func accepted() { self.state.withLock { $0.stage = self.usesTLS ? .securing : .introducing } }
+
+    /// TLS is established.
+    func encrypted() { self.state.withLock { $0.stage = .introducing } }
 
     /// The connection is ready. It is closed where the attempt was over before.
     func succeed(_ connection: RedisConnection) {

@@ -28,7 +28,7 @@ final class RedisConnector: Sendable {
         on eventLoop: any EventLoop, onPush: (@Sendable (RESPValue) -> Void)? = nil
     ) -> RedisConnectAttempt {
         let timeout = TimeAmount.nanoseconds(Int64(clamping: self.configuration.connectTimeout.wholeNanoseconds))
-        let attempt = RedisConnectAttempt(on: eventLoop, timeout: timeout)
+        let attempt = RedisConnectAttempt(on: eventLoop, timeout: timeout, usesTLS: self.tls != nil)
         let context = self.tls.map { $0.context(on: eventLoop).map(Optional.some) }
         let socket = (context ?? eventLoop.makeSucceededFuture(nil)).flatMap { context in
             self.openSocket(for: attempt, on: eventLoop, timeout: timeout).map { ($0, context) }
@@ -82,11 +82,13 @@ final class RedisConnector: Sendable {
         _ onPush: (@Sendable (RESPValue) -> Void)?
     ) throws {
         let pipeline = channel.pipeline.syncOperations
+        var security: RedisChannelHandler.Security?
         if let context, let tls = self.tls {
             var host: String?
             if case .tcp(let name, _) = self.configuration.address.kind { host = name }
-            try pipeline.addHandler(
-                NIOSSLClientHandler(context: context, serverHostname: tls.serverName(host: host)))
+            let serverName = tls.serverName(host: host)
+            security = .init(serverName: serverName)
+            try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: serverName))
             attempt.result.whenFailure { _ in tls.forget() }
         }
         let settings = RedisConnection.Settings(
@@ -95,7 +97,7 @@ final class RedisConnector: Sendable {
         try pipeline.addHandler(
             RedisChannelHandler(
                 handshake: RedisHandshake(self.configuration), attempt: attempt, limits: RESPLimits(),
-                settings: settings))
+                settings: settings, security: security))
         channel.setOption(.autoRead, value: true).whenFailure { attempt.fail(StoreError(connecting: $0)) }
     }
 }

@@ -54,21 +54,24 @@ struct RedisConcurrencyTests {
         }
     }
 
+    /// How many callers cancel at the same time, and how often each.
+    private static let cancellations = (callers: 64, each: 1_563)
+
     @Test(
-        "10,000 random cancellations: nobody ever gets another's reply, and nobody waits for ever",
+        "100,000 random cancellations: nobody ever gets another's reply, and nobody waits for ever",
         .enabled(if: RedisServer.isAvailable, "needs redis-server"), arguments: [1, 2])
     func cancellations(seed: UInt64) async throws {
         try await withRedisServer { server in
             try await withRedisClient(server.url, { $0.connections = 1 }) { client in
                 let results = await withTaskGroup(of: (Int, Int, Int).self) { group in
-                    for worker in 0..<64 {
+                    for worker in 0..<Self.cancellations.callers {
                         group.addTask { await Self.cancelAtRandom(client, worker: worker, seed: seed) }
                     }
                     return await group.reduce(into: (0, 0, 0)) {
                         ($0.0, $0.1, $0.2) = ($0.0 + $1.0, $0.1 + $1.1, $0.2 + $1.2)
                     }
                 }
-                #expect(results.0 + results.1 == 64 * 157)
+                #expect(results.0 + results.1 == Self.cancellations.callers * Self.cancellations.each)
                 #expect(results.2 == 0)
                 try await client.expect(.echo("last"), gives: .text("last"))
                 #expect(client.statistics.protocolErrors == 0)
@@ -83,8 +86,8 @@ struct RedisConcurrencyTests {
     private static func cancelAtRandom(_ client: RedisClient, worker: Int, seed: UInt64) async -> (Int, Int, Int) {
         var random = SeededGenerator(seed: seed &* 1_000 &+ UInt64(worker))
         var (answered, cancelled, wrong) = (0, 0, 0)
-        for index in 0..<157 {
-            let text = Self.payload(worker * 1_000 + index)
+        for index in 0..<Self.cancellations.each {
+            let text = Self.payload(worker * Self.cancellations.each + index)
             let isBatch = index % 5 == 0
             let task = Task { () -> Result<Bool, StoreError> in
                 do throws(StoreError) {

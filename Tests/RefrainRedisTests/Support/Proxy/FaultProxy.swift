@@ -100,6 +100,14 @@ final class FaultProxy: Sendable {
         try await self.loop.flatSubmit { [core] in core.value.listen() }.get()
     }
 
+    /// Passes new connections on to another target, and ends those that there are: a failover.
+    func redirect(to target: Target, _ how: Ending = .reset) async throws {
+        try await self.perform { core in
+            core.target = target
+            core.end(how, on: nil)
+        }
+    }
+
     // MARK: Replies
 
     /// Does something to the next replies that are sent to clients. Of several faults that strike one reply, each has what

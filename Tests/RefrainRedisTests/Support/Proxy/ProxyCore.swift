@@ -21,7 +21,8 @@ final class ProxyCore {
     }
 
     let loop: any EventLoop
-    private let target: FaultProxy.Target
+    /// Where new connections go.
+    var target: FaultProxy.Target
     private let port: Int
     private let seed: UInt64
     private var listener: (any Channel)?
