@@ -72,8 +72,11 @@ extension RunCommand {
             let store = try await self.redis?.open()
             let shared = store.map { store in
                 var tier = ResponseCache.SecondTier.redis(store)
-                // A batch would rather wait for another process's answer than pay for its own.
-                tier.readBudget = .seconds(1)
+                // A batch would rather wait for another process's answer than pay for its own. Thousands of requests
+                // that begin at once keep this process itself busy for longer than Redis, which has a second for a
+                // command.
+                tier.readBudget = .seconds(10)
+                tier.writeBudget = .seconds(10)
                 return tier
             }
             let claude: CachedClaude

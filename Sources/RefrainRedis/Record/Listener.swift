@@ -69,7 +69,7 @@ struct Listener: Sendable {
         self.keeper.isTold(true)
         do {
             while true {
-                try await self.time.sleep(Self.heartbeat)
+                await self.waitForHeartbeat(of: connection)
                 _ = try await connection.send(RESPCommand("PING")).checked()
                 for channel in self.wakeups.idleChannels() {
                     _ = try await connection.send(RESPCommand("UNSUBSCRIBE", .text(channel))).checked()
@@ -81,5 +81,21 @@ struct Listener: Sendable {
         }
         self.wakeups.listens(on: nil)
         self.keeper.isTold(false)
+    }
+
+    /// Waits until the connection is to be asked again; no longer than it is open.
+    private func waitForHeartbeat(of connection: RedisConnection) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await connection.waitUntilClosed() }
+            group.addTask {
+                do {
+                    try await self.time.sleep(Self.heartbeat)
+                } catch {
+                    // Cancelled: it was closed, or nobody listens any more.
+                }
+            }
+            await group.next()
+            group.cancelAll()
+        }
     }
 }

@@ -16,15 +16,25 @@ extension RedisStore {
     public func lease(_ key: RequestKey) async throws(StoreError) -> LeaseAnswer {
         let lease = UpstreamLease(key: key, token: Self.token())
         let name = self.names.lease(key)
-        let replies = try await self.client.send([
-            RESPCommand(
-                "SET", .text(name), .text(lease.token), "NX", "PX", .integer(self.leaseDuration.wholeMilliseconds)),
-            RESPCommand("GET", .text(name)),
-            RedisCommands.prefix(of: self.names.value(key)),
-        ])
+        let replies: [RESPValue]
+        do throws(StoreError) {
+            replies = try await self.client.send([
+                RESPCommand(
+                    "SET", .text(name), .text(lease.token), "NX", "PX", .integer(self.leaseDuration.wholeMilliseconds)),
+                RESPCommand("GET", .text(name)),
+                RedisCommands.prefix(of: self.names.value(key)),
+            ])
+        } catch {
+            // It may be given all the same, to nobody who knows.
+            self.giveBack(lease, .failed)
+            throw error
+        }
         guard replies.count == 3 else { throw RESPValue.unexpected }
         let holder: LeaseAnswer.Holder
         if case .simple = try replies[0].checked() {
+            holder = .asker(lease)
+        } else if case .bulk(let bytes?) = replies[1], bytes.elementsEqual(lease.token.utf8) {
+            // It was given, whatever the first reply says.
             holder = .asker(lease)
         } else if case .bulk(let bytes?) = replies[1], bytes.elementsEqual(Self.unstorable.utf8) {
             holder = .everybody
@@ -53,8 +63,18 @@ extension RedisStore {
         return try reply.integer() == 1
     }
 
-    /// Gives a lease up with a verdict, and wakes whoever waits for it.
+    /// Gives a lease up with a verdict, and wakes whoever waits for it. Where that fails it is tried again for as long as
+    /// the lease may last.
     public func end(_ lease: UpstreamLease, _ verdict: LeaseVerdict) async throws(StoreError) {
+        do throws(StoreError) {
+            try await self.tryToEnd(lease, verdict)
+        } catch {
+            self.giveBack(lease, verdict)
+            throw error
+        }
+    }
+
+    func tryToEnd(_ lease: UpstreamLease, _ verdict: LeaseVerdict) async throws(StoreError) {
         let name = self.names.lease(lease.key)
         let milliseconds = Self.unstorableMilliseconds
         if verdict == .unstorable {

@@ -69,6 +69,55 @@ final class FakeTier: ResponseStore {
     func shutdown() async { self.inner.shutdown() }
 }
 
+/// A tier that gives its lease when it is told to, cancelled or not.
+final class LateLeases: LeasingStore {
+    private struct State {
+        var asked: UpstreamLease?
+        var ended: UpstreamLease?
+        var asker: CheckedContinuation<Void, Never>?
+    }
+
+    let leaseDuration = Duration.seconds(10)
+    private let inner: FakeTier
+    private let state = Locked(State())
+
+    init(_ inner: FakeTier) { self.inner = inner }
+
+    var asked: UpstreamLease? { self.state.withLock { $0.asked } }
+    var ended: UpstreamLease? { self.state.withLock { $0.ended } }
+
+    func answer() { self.state.withLock { $0.asker.take() }?.resume() }
+
+    func lease(_ key: RequestKey) async throws(StoreError) -> LeaseAnswer {
+        let lease = UpstreamLease(key: key, token: "token")
+        await withCheckedContinuation { asker in
+            self.state.withLock { state in
+                state.asker = asker
+                state.asked = lease
+            }
+        }
+        return LeaseAnswer(holder: .asker(lease), entry: nil)
+    }
+
+    func renew(_ lease: UpstreamLease) async throws(StoreError) -> Bool { true }
+
+    func end(_ lease: UpstreamLease, _ verdict: LeaseVerdict) async throws(StoreError) {
+        self.state.withLock { $0.ended = lease }
+    }
+
+    func waitForVerdict(on key: RequestKey, atMost limit: Duration) async {}
+
+    func get(_ key: RequestKey) async throws(StoreError) -> Envelope? { try await self.inner.get(key) }
+    func set(_ key: RequestKey, _ envelope: Envelope) async throws(StoreError) {
+        try await self.inner.set(key, envelope)
+    }
+    func remove(_ key: RequestKey) async throws(StoreError) { try await self.inner.remove(key) }
+    func generation() async throws(StoreError) -> GenerationStamp { try await self.inner.generation() }
+    func purge(_ purge: Purge) async throws(StoreError) -> GenerationStamp { try await self.inner.purge(purge) }
+    func statistics() async throws(StoreError) -> StoreStatistics { try await self.inner.statistics() }
+    func shutdown() async { await self.inner.shutdown() }
+}
+
 @Suite(.timeLimit(.minutes(2))) struct SecondTierTests {
     let clock = ManualClock()
     let generations = GenerationTracker()
@@ -230,6 +279,22 @@ final class FakeTier: ResponseStore {
         gate.open()
         await until { self.tier.sets == 2 }
         #expect(try await self.respond(cache, upstream).body == SampleMessage.json("answer 1"))
+    }
+
+    @Test func aLeaseThatComesTooLateIsGivenBack() async throws {
+        let tier = LateLeases(self.tier)
+        let cache = ResponseCache(
+            memory: MemoryStore(.init(bytes: 16 << 20), generations: self.generations, time: self.clock.time),
+            second: .init(tier, generations: self.generations, tier: .redis), time: self.clock.time)
+        let upstream = ScriptedUpstream(message: CacheFixture.message)
+        async let answer = self.respond(cache, upstream)
+        await until { tier.asked != nil }
+        self.clock.advance(by: .milliseconds(50))
+        #expect(try await answer.cache == .miss(.absent))
+        #expect(cache.statistics.leases == 0)
+        tier.answer()
+        await until { tier.ended != nil }
+        #expect(tier.ended == tier.asked)
     }
 
     @Test func aCallerThatLeavesDuringTheReadLeavesNothingBehind() async throws {

@@ -90,6 +90,69 @@ struct SharedCacheTests {
         }
     }
 
+    @Test func aLeaseThatIsGivenTooLateIsGivenBack() async throws {
+        try await withRedisServer { server in
+            try await withFaultProxy(to: server.port) { proxy in
+                try await Fixture.withStore("redis://127.0.0.1:\(proxy.port)") { store in
+                    try await proxy.set(.blackhole(.holding), .toClient)
+                    let asker = Task { _ = try await store.lease(Fixture.key) }
+                    let name = "refrain:test:{\(Fixture.key.hex)}:l"
+                    try await Fixture.until { try await server.cli("EXISTS", name) == "1" }
+                    asker.cancel()
+                    await #expect(throws: StoreError.self) { try await asker.value }
+                    try await proxy.heal()
+                    try await Fixture.until(.seconds(5)) { try await server.cli("EXISTS", name) == "0" }
+                }
+            }
+        }
+    }
+
+    @Test func aLeaseThatCouldNotBeEndedIsEndedLater() async throws {
+        try await withRedisServer { server in
+            try await withFaultProxy(to: server.port) { proxy in
+                try await Fixture.withStore("redis://127.0.0.1:\(proxy.port)") { store in
+                    guard case .asker(let lease) = try await store.lease(Fixture.key).holder else {
+                        throw Fixture.TimedOut()
+                    }
+                    try await proxy.refuseConnections()
+                    try await proxy.end(.reset)
+                    await #expect(throws: StoreError.self) { try await store.end(lease, .failed) }
+                    #expect(try await server.cli("EXISTS", "refrain:test:{\(Fixture.key.hex)}:l") == "1")
+                    try await proxy.acceptConnections()
+                    try await Fixture.until(.seconds(5)) {
+                        try await server.cli("EXISTS", "refrain:test:{\(Fixture.key.hex)}:l") == "0"
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func aLeaseIsGivenUpThoughTheBreakerIsOpen() async throws {
+        try await withRedisServer { server in
+            try await Fixture.withStore(server.url) { store in
+                let cache = Fixture.cache(store) {
+                    $0.readBudget = .seconds(1)
+                    $0.failureThreshold = 1
+                    $0.openFor = .seconds(3_600)
+                }
+                let gate = Gate()
+                let upstream = ScriptedUpstream(.message(SampleMessage.json("one"), after: [.wait(gate)]))
+                async let answer = cache.respond(to: CacheRequest(key: Fixture.key), upstream: upstream.call)
+                await upstream.waitForCalls(1)
+                #expect(cache.statistics.leases == 1)
+                server.freeze()
+                let other = ScriptedUpstream(message: SampleMessage.json("other"))
+                _ = try await cache.respond(to: CacheRequest(key: Fixture.key(2)), upstream: other.call)
+                server.thaw()
+                #expect(cache.statistics.breakerOpenings == 1)
+                gate.open()
+                _ = try await answer
+                let name = "refrain:test:{\(Fixture.key.hex)}:l"
+                try await Fixture.until(.seconds(5)) { try await server.cli("EXISTS", name) == "0" }
+            }
+        }
+    }
+
     @Test func patienceEnds() async throws {
         try await withRedisServer { server in
             try await Fixture.withStore(server.url) { store in

@@ -102,7 +102,15 @@ final class GuardedTier: Sendable {
         let left = self.left(until: deadline)
         guard left > .zero else { return nil }
         do {
-            var answer = try await self.ask(within: left) { () throws(StoreError) in try await leasing.lease(key) }
+            var answer = try await self.ask(
+                within: left,
+                tooLate: { answer in
+                    // Nobody is left to hold it, and others would wait for it.
+                    if case .value(let answer) = answer, case .asker(let lease) = answer.holder {
+                        await self.end(lease, .failed)
+                    }
+                }
+            ) { () throws(StoreError) in try await leasing.lease(key) }
             answer.entry = self.checked(answer.entry, key)
             return answer
         } catch {
@@ -157,12 +165,14 @@ final class GuardedTier: Sendable {
         }
     }
 
-    /// Gives a lease up, also in a cancelled task. Where that fails, the lease ends by itself.
+    /// Gives a lease up, also in a cancelled task, and whatever the breaker says: others wait for it, and nobody here.
+    /// Where that fails, the lease ends by itself.
     func end(_ lease: UpstreamLease, _ verdict: LeaseVerdict) async {
         guard let leasing = self.leasing else { return }
         do {
-            try await self.ask(within: self.configuration.writeBudget, heedsCancellation: false) {
-                () throws(StoreError) in
+            try await self.ask(
+                within: self.configuration.writeBudget, heedsCancellation: false, heedsBreaker: false
+            ) { () throws(StoreError) in
                 try await leasing.end(lease, verdict)
             }
         } catch {
@@ -221,15 +231,16 @@ final class GuardedTier: Sendable {
     }
 
     private func ask<Value: Sendable>(
-        within budget: Duration, heedsCancellation: Bool = true,
+        within budget: Duration, heedsCancellation: Bool = true, heedsBreaker: Bool = true,
+        tooLate: @escaping @Sendable (Answer<Value>) async -> Void = { _ in },
         _ operation: @escaping @Sendable () async throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         let now = self.time.monotonicNanoseconds()
-        guard self.breaker.withLock({ $0.admits(at: now) }) else {
+        guard !heedsBreaker || self.breaker.withLock({ $0.admits(at: now) }) else {
             self.counters.tierSkips.add()
             throw StoreError(.unavailable, "the circuit breaker is open")
         }
-        let answer = await self.race(within: budget, heedsCancellation: heedsCancellation) {
+        let answer = await self.race(within: budget, heedsCancellation: heedsCancellation, tooLate: tooLate) {
             do throws(StoreError) {
                 return Answer.value(try await operation())
             } catch {
@@ -277,10 +288,11 @@ final class GuardedTier: Sendable {
 
     private func race<Value: Sendable>(
         within budget: Duration, heedsCancellation: Bool = true,
+        tooLate: @escaping @Sendable (Answer<Value>) async -> Void = { _ in },
         _ operation: @escaping @Sendable () async -> Answer<Value>
     ) async -> Answer<Value> {
         let first = FirstAnswer<Answer<Value>>()
-        let tasks = Self.race(first, against: budget, time: self.time, operation)
+        let tasks = Self.race(first, against: budget, time: self.time, tooLate: tooLate, operation)
         func answer() async -> Answer<Value> {
             let answer = await first.value()
             for task in tasks { task.cancel() }
@@ -304,14 +316,16 @@ final class FirstAnswer<Value: Sendable>: Sendable {
     }
     private let state = Locked(State())
 
-    /// Gives an answer. Ignored after the first.
-    func resolve(_ value: Value) {
-        let waiting = self.state.withLock { state -> CheckedContinuation<Value, Never>? in
-            guard state.value == nil else { return nil }
+    /// Gives an answer. Ignored after the first: false then.
+    @discardableResult
+    func resolve(_ value: Value) -> Bool {
+        let (isFirst, waiting) = self.state.withLock { state -> (Bool, CheckedContinuation<Value, Never>?) in
+            guard state.value == nil else { return (false, nil) }
             state.value = value
-            return state.waiting.take()
+            return (true, state.waiting.take())
         }
         waiting?.resume(returning: value)
+        return isFirst
     }
 
     /// Waits for the first answer. To be called once.
