@@ -9,6 +9,7 @@ let package = Package(
         .library(name: "RefrainKeys", targets: ["RefrainKeys"]),
         .library(name: "RefrainCore", targets: ["RefrainCore"]),
         .library(name: "RefrainRedis", targets: ["RefrainRedis"]),
+        .library(name: "RefrainGateway", targets: ["RefrainGateway"]),
         .library(name: "RefrainSimulator", targets: ["RefrainSimulator"]),
         .library(name: "RefrainTesting", targets: ["RefrainTesting"]),
         .executable(name: "refrain", targets: ["RefrainCommand"]),
@@ -20,6 +21,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
@@ -80,11 +82,31 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
         ),
+        // The drop-in HTTP server, its metrics and its dashboard.
+        .target(
+            name: "RefrainGateway",
+            dependencies: [
+                "CZlib", "Refrain", "RefrainCore", "RefrainKeys",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            resources: [.embedInCode("Admin/dashboard.html")]
+        ),
         .target(name: "RefrainTesting", dependencies: ["RefrainCore", "RefrainKeys"]),
         .executableTarget(
             name: "RefrainCommand",
             dependencies: [
-                "Refrain", "RefrainCore", "RefrainKeys", "RefrainRedis", "RefrainSimulator",
+                "Refrain", "RefrainCore", "RefrainGateway", "RefrainKeys", "RefrainRedis", "RefrainSimulator",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
@@ -101,6 +123,8 @@ let package = Package(
         ),
         // Counts heap allocations in tests of the hit path.
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        // What tests of several modules share: executables, and the official Python SDK.
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(
             name: "RefrainKeysTests",
             dependencies: ["CAllocationCounter", "RefrainKeys", .product(name: "Crypto", package: "swift-crypto")]
@@ -122,7 +146,7 @@ let package = Package(
         .testTarget(
             name: "RefrainRedisTests",
             dependencies: [
-                "CHiredis", "RefrainRedis", "RefrainCore", "RefrainKeys", "RefrainTesting",
+                "CHiredis", "RefrainRedis", "RefrainCore", "RefrainKeys", "RefrainTesting", "TestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -132,9 +156,26 @@ let package = Package(
             exclude: ["Figures/redis_py.py"]
         ),
         .testTarget(
+            name: "RefrainGatewayTests",
+            dependencies: [
+                "Refrain", "RefrainCore", "RefrainGateway", "RefrainKeys", "RefrainSimulator", "RefrainTesting",
+                "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            exclude: ["Python/sdk_gateway.py", "Python/controls_check.py", "Python/dashboard_check.py"]
+        ),
+        .testTarget(
             name: "RefrainSimulatorTests",
             dependencies: [
-                "RefrainSimulator", "RefrainCore", "RefrainKeys",
+                "RefrainSimulator", "RefrainCore", "RefrainKeys", "TestSupport",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
@@ -143,7 +184,7 @@ let package = Package(
         .testTarget(
             name: "RefrainCommandTests",
             dependencies: [
-                "RefrainCommand", "RefrainCore", "RefrainKeys",
+                "Refrain", "RefrainCommand", "RefrainCore", "RefrainKeys", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),

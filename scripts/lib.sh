@@ -7,7 +7,7 @@ say() { printf '\n== %s\n' "$*" >&2; }
 # has_header NAME: whether the C compiler finds the header.
 has_header() { echo "#include <$1>" | cc -E -x c - >/dev/null 2>&1; }
 
-# missing_packages KIND...: the Debian packages that this machine lacks. Kinds: build, test.
+# missing_packages KIND...: the Debian packages that this machine lacks. Kinds: build, test, browser.
 missing_packages() {
     local kind
     for kind in "$@"; do
@@ -24,6 +24,9 @@ missing_packages() {
             command -v redis-server >/dev/null || command -v valkey-server >/dev/null || echo redis-server
             command -v python3 >/dev/null || echo python3
             python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
+            ;;
+        browser)
+            command -v chromium >/dev/null || command -v chromium-browser >/dev/null || echo chromium
             ;;
         esac
     done

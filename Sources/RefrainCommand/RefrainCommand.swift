@@ -26,8 +26,9 @@ struct RefrainCommand: AsyncParsableCommand {
         commandName: "refrain",
         abstract: "A response cache for the Claude Messages API.",
         subcommands: [
-            RunCommand.self, KeyCommand.self, ExplainCommand.self, SimulateCommand.self, StatsCommand.self,
-            InspectCommand.self, PurgeCommand.self,
+            ServeCommand.self, RunCommand.self, KeyCommand.self, ExplainCommand.self, SimulateCommand.self,
+            StatsCommand.self,
+            InspectCommand.self, PurgeCommand.self, MemberCommand.self,
         ])
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The executable, as a user starts it.
@@ -23,7 +24,7 @@ struct Refrain {
     /// Starts it. No Anthropic or Refrain variable of the test's own environment is passed on.
     func start() throws -> Running {
         let process = Process()
-        process.executableURL = try Self.executable
+        process.executableURL = URL(fileURLWithPath: try BuiltProducts.path(of: "refrain"))
         process.arguments = self.arguments
         process.environment = ProcessInfo.processInfo.environment
             .filter { !$0.key.hasPrefix("ANTHROPIC_") && !$0.key.hasPrefix("REFRAIN_") }
@@ -61,22 +62,4 @@ struct Refrain {
                 errors: String(decoding: errors, as: UTF8.self))
         }
     }
-
-    /// The executable beside the tests; it has its target's name where the manifest names no product.
-    private static var executable: URL {
-        get throws {
-            // The tests' own executable, or the bundle that it was told to load.
-            let places = [CommandLine.arguments[0]] + CommandLine.arguments.filter { $0.hasSuffix(".xctest") }
-            for place in places {
-                let folder = URL(fileURLWithPath: place).deletingLastPathComponent()
-                for name in ["refrain", "RefrainCommand"] {
-                    let url = folder.appendingPathComponent(name)
-                    if FileManager.default.isExecutableFile(atPath: url.path) { return url }
-                }
-            }
-            throw Missing(places: places)
-        }
-    }
-
-    struct Missing: Error { var places: [String] }
 }

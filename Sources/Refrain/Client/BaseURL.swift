@@ -1,13 +1,13 @@
 /// Where the API is: an origin and, with a gateway, a path in front of the API's own.
-struct BaseURL: Hashable, Sendable {
+package struct BaseURL: Hashable, Sendable {
     /// The URL without a slash at its end.
-    let text: String
+    package let text: String
 
     /// The API itself.
     static let standard = "https://api.anthropic.com"
 
     /// Checks a base URL as far as a transport would not.
-    init(_ text: String) throws(ClientConfigurationError) {
+    package init(_ text: String) throws(ClientConfigurationError) {
         guard let scheme = ["https://", "http://"].first(where: { text.lowercased().hasPrefix($0) }) else {
             throw ClientConfigurationError(.invalidBaseURL, "the base URL begins with neither https:// nor http://")
         }
@@ -31,5 +31,5 @@ struct BaseURL: Hashable, Sendable {
     }
 
     /// The URL of an endpoint.
-    func url(_ path: String) -> String { self.text + path }
+    package func url(_ path: String) -> String { self.text + path }
 }

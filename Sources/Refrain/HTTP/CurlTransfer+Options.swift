@@ -187,8 +187,7 @@ extension CurlTransfer {
                 self.easy,
                 { context, _, _, _, _ in
                     guard let context else { return CURL_PREREQFUNC_ABORT }
-                    CurlTransfer.borrow(context).connected()
-                    return CURL_PREREQFUNC_OK
+                    return CurlTransfer.borrow(context).connected() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
                 }, context))
     }
 }

@@ -50,6 +50,12 @@ final class CurlTransfer {
     private var isRefused = false
     /// Whether a connection was ready.
     private(set) var isConnected = false
+    /// How often the request began to go.
+    private var attempts = 0
+    /// How often it may. libcurl sends a request again, up to five times, where a connection that it had kept ends without
+    /// a byte of a response. Once is what a connection explains that the server had just closed; more would be retries,
+    /// and multiply with the caller's own.
+    private static let maximumAttempts = 2
 
     var id: ObjectIdentifier { ObjectIdentifier(self.exchange) }
     var isHeadReceived: Bool { self.head.isDone }
@@ -116,12 +122,19 @@ final class CurlTransfer {
 
     // MARK: Callbacks
 
-    /// A connection is ready and the request begins to go.
-    func connected() {
+    /// A connection is ready and the request is about to go. Whether it may.
+    func connected() -> Bool {
+        self.attempts += 1
+        guard self.attempts <= Self.maximumAttempts else {
+            self.callbackError = self.error(
+                .noResponse, "the connection ended without a response, \(Self.maximumAttempts) times")
+            return false
+        }
         let now = self.time.monotonicNanoseconds()
         self.isConnected = true
         self.deadlines.connected(at: now)
         if case .none = self.exchange.request.body { self.sent() }
+        return true
     }
 
     /// A line of a head or of the trailers. Whether to go on.

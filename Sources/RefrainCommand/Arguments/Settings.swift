@@ -8,12 +8,23 @@ import SystemPackage
 struct Settings {
     /// An option that the environment and a file can set, by its name there: `ttl` is `--ttl` and `REFRAIN_TTL`.
     enum Name: String, CaseIterable {
-        case concurrency, upstream, memory, ttl, scope, timeout, redis, namespace
+        case concurrency, upstream, memory, ttl, scope, timeout, redis, namespace, host, port, mode, scopes, drain
         case promptCaching = "prompt-caching"
         case anthropicVersion = "anthropic-version"
         case maxRetries = "max-retries"
         case staleIfError = "stale-if-error"
         case cacheVersion = "cache-version"
+        case maxTTL = "max-ttl"
+        case tlsCertificate = "tls-certificate"
+        case tlsKey = "tls-key"
+        case maxBody = "max-body"
+        case maxHeader = "max-header"
+        case maxConnections = "max-connections"
+        case idleTimeout = "idle-timeout"
+        case stallTimeout = "stall-timeout"
+        case requestLog = "request-log"
+        case logFormat = "log-format"
+        case logLevel = "log-level"
 
         /// The environment variable that sets it.
         var variable: String { "REFRAIN_" + self.rawValue.uppercased().replacing("-", with: "_") }

@@ -185,18 +185,6 @@ func grouped(_ value: Int) -> String {
     return String(text.reversed())
 }
 
-extension Usage {
-    /// The tokens of two calls together. A response may claim any number of them.
-    static func + (left: Usage, right: Usage) -> Usage {
-        Usage(
-            inputTokens: left.inputTokens.addingAtMost(right.inputTokens),
-            outputTokens: left.outputTokens.addingAtMost(right.outputTokens),
-            cacheReadTokens: left.cacheReadTokens.addingAtMost(right.cacheReadTokens),
-            cacheWrite5mTokens: left.cacheWrite5mTokens.addingAtMost(right.cacheWrite5mTokens),
-            cacheWrite1hTokens: left.cacheWrite1hTokens.addingAtMost(right.cacheWrite1hTokens))
-    }
-}
-
 extension String {
     /// The string with `character` before it, up to `width` characters in all.
     func leftPadded(to width: Int, with character: Character = " ") -> String {

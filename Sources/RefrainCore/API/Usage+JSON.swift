@@ -32,6 +32,16 @@ extension Usage {
             .addingAtMost(self.cacheWrite1hTokens)
     }
 
+    /// The tokens of two calls together. A response may claim any number of them.
+    package static func + (left: Usage, right: Usage) -> Usage {
+        Usage(
+            inputTokens: left.inputTokens.addingAtMost(right.inputTokens),
+            outputTokens: left.outputTokens.addingAtMost(right.outputTokens),
+            cacheReadTokens: left.cacheReadTokens.addingAtMost(right.cacheReadTokens),
+            cacheWrite5mTokens: left.cacheWrite5mTokens.addingAtMost(right.cacheWrite5mTokens),
+            cacheWrite1hTokens: left.cacheWrite1hTokens.addingAtMost(right.cacheWrite1hTokens))
+    }
+
     /// The same tokens with those written to the prompt cache counted as read from it.
     var readingWhatItWrote: Usage {
         var usage = self

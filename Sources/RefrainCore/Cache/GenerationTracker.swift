@@ -139,6 +139,9 @@ public final class GenerationTracker: Sendable {
         return true
     }
 
+    /// Whether the record is news at `now`. Always, without a shared tier.
+    func isHealthy(at now: Timestamp) -> Bool { now.milliseconds < self.healthyUntil.load(ordering: .relaxed) }
+
     /// How often the record was relied on while the shared tier could not be asked.
     public var readsOnGrace: Int { self.graceReads.load(ordering: .relaxed) }
 

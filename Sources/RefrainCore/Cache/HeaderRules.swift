@@ -1,7 +1,7 @@
 /// Which header fields go with an answer in another form than it arrived in.
-enum HeaderRules {
+package enum HeaderRules {
     /// What a replayed stream says of itself.
-    static let eventStream = "text/event-stream; charset=utf-8"
+    package static let eventStream = "text/event-stream; charset=utf-8"
     /// What a message says of itself.
     static let json = "application/json"
 
@@ -24,7 +24,7 @@ enum HeaderRules {
 
     /// The fields of a stream for one who wants a message, or the other way round: all but those that describe the
     /// body's form.
-    static func converted(_ headers: [HTTPHeader], contentType: String) -> [HTTPHeader] {
+    package static func converted(_ headers: [HTTPHeader], contentType: String) -> [HTTPHeader] {
         let dropped: Set = ["content-type", "content-length", "transfer-encoding", "content-encoding", "cache-control"]
         return [HTTPHeader("content-type", contentType)] + headers.filter { !dropped.contains($0.name) }
     }

@@ -28,7 +28,7 @@ struct InFlightBudget {
 }
 
 /// A share of the in-flight budget, given back when the last reference to it goes.
-final class BudgetLease: Sendable {
+package final class BudgetLease: Sendable {
     private let budget: Locked<InFlightBudget>
     private let held: Locked<Int>
 
@@ -45,7 +45,7 @@ final class BudgetLease: Sendable {
     }
 
     /// Takes more; false where the budget does not allow it.
-    func grow(by bytes: Int) -> Bool {
+    package func grow(by bytes: Int) -> Bool {
         guard self.budget.withLock({ $0.reserve(bytes, for: .sharing) }) else { return false }
         self.held.withLock { $0 += bytes }
         return true

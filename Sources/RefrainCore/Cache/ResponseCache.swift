@@ -118,6 +118,41 @@ public final class ResponseCache: Sendable {
         return stamp
     }
 
+    /// What may be read under a key, and where it is: for people who look, not for requests. Counts as nothing.
+    public func find(_ key: RequestKey) async -> (envelope: Envelope, tier: CacheTier)? {
+        if let envelope = self.memory.lookup(key, now: self.time.now()) { return (envelope, .memory) }
+        guard let second = self.second, let envelope = await second.get(key, until: second.readDeadline()),
+            self.memory.generations.admits(envelope, at: self.time.now())
+        else { return nil }
+        return (envelope, second.tier)
+    }
+
+    /// Takes a share of the in-flight budget for bytes that somebody is still sending; nil where it is used up.
+    package func reserve(_ bytes: Int) -> BudgetLease? {
+        let lease = BudgetLease(self.budget, bytes: bytes, for: .passing)
+        if lease == nil { self.counters.overloaded.add() }
+        return lease
+    }
+
+    /// How the second tier is; nil where there is none.
+    public var secondTier: TierHealth? {
+        self.second.map {
+            TierHealth(
+                tier: $0.tier, isLeftAlone: $0.isLeftAlone,
+                isHeard: self.memory.generations.isHealthy(at: self.time.now()))
+        }
+    }
+
+    /// How a second tier is.
+    public struct TierHealth: Hashable, Sendable {
+        /// What it is called in answers.
+        public var tier: CacheTier
+        /// Whether its circuit breaker is open, so that requests do without it.
+        public var isLeftAlone: Bool
+        /// Whether it was heard of lately, so that what others purge is known.
+        public var isHeard: Bool
+    }
+
     /// What the cache has done since it was made, and what it holds now.
     public var statistics: CacheStatistics {
         var statistics = self.counters.snapshot()

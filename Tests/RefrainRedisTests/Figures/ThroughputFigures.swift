@@ -1,5 +1,6 @@
 import Foundation
 import RefrainCore
+import TestSupport
 import Testing
 
 @testable import RefrainRedis

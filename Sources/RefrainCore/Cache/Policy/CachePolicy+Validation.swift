@@ -7,6 +7,9 @@ extension CachePolicy {
         guard self.ttl >= .zero else {
             throw CachePolicyError(.negativeDuration, "ttl is \(self.ttl): it cannot be negative (zero stores nothing)")
         }
+        if let maximumAge, maximumAge < .zero {
+            throw CachePolicyError(.negativeDuration, "maximumAge is \(maximumAge): it cannot be negative")
+        }
         guard self.staleWhileRevalidate >= .zero else {
             throw CachePolicyError(
                 .negativeDuration, "staleWhileRevalidate is \(self.staleWhileRevalidate): it cannot be negative")

@@ -3,6 +3,9 @@ public struct CachePolicy: Hashable, Sendable {
     /// How old an answer may be and still be given: it is fresh until the earlier of its own time, set when it was
     /// stored, and its creation plus this. Zero neither reads nor stores. A hit never extends it. 7 days by default.
     public var ttl: Duration
+    /// How old an answer may be for this request alone: unlike ``ttl`` it does not decide for how long the request's own
+    /// answer is stored. Nil, the default, for as old as ``ttl`` allows.
+    public var maximumAge: Duration?
     /// For how long after its freshness an answer is given at once while one new answer is fetched behind it.
     /// Zero, the default, turns it off.
     public var staleWhileRevalidate: Duration
@@ -28,11 +31,13 @@ public struct CachePolicy: Hashable, Sendable {
 
     /// Creates a policy. Nothing is checked here: see ``validate()``.
     public init(
-        ttl: Duration = .days(7), staleWhileRevalidate: Duration = .zero, staleIfError: Duration = .zero,
-        tags: [String] = [], version: String = "", sample: Int = 0, mode: CacheMode = .normal,
-        storable: StorableReasons = .default, onAbandon: OnAbandon = .finish
+        ttl: Duration = .days(7), maximumAge: Duration? = nil, staleWhileRevalidate: Duration = .zero,
+        staleIfError: Duration = .zero, tags: [String] = [], version: String = "", sample: Int = 0,
+        mode: CacheMode = .normal, storable: StorableReasons = .default,
+        onAbandon: OnAbandon = .finish
     ) {
         self.ttl = ttl
+        self.maximumAge = maximumAge
         self.staleWhileRevalidate = staleWhileRevalidate
         self.staleIfError = staleIfError
         self.tags = tags
@@ -42,6 +47,11 @@ public struct CachePolicy: Hashable, Sendable {
         self.storable = storable
         self.onAbandon = onAbandon
     }
+}
+
+extension CachePolicy {
+    /// How old an answer may be and still be given.
+    var acceptedAge: Duration { self.maximumAge.map { min($0, self.ttl) } ?? self.ttl }
 }
 
 /// The stop reasons whose answers a policy stores. No other reason can ever be stored: a refusal, a paused turn, a

@@ -13,7 +13,7 @@ enum Freshness: Hashable {
     /// a store hands out is before its `staleUntil` already.
     static func of(_ envelope: Envelope, by policy: CachePolicy, at now: Timestamp) -> Freshness {
         // On the way of every hit, so without the 128-bit division that adding a duration to a timestamp takes.
-        if now < envelope.freshUntil, now.since(envelope.created) < policy.ttl { return .fresh }
+        if now < envelope.freshUntil, now.since(envelope.created) < policy.acceptedAge { return .fresh }
         if policy.staleWhileRevalidate > .zero,
             now < Self.end(of: envelope, by: policy).advanced(by: policy.staleWhileRevalidate)
         {
@@ -31,6 +31,6 @@ enum Freshness: Hashable {
     static func age(of envelope: Envelope, at now: Timestamp) -> Duration { max(.zero, now.since(envelope.created)) }
 
     private static func end(of envelope: Envelope, by policy: CachePolicy) -> Timestamp {
-        min(envelope.freshUntil, envelope.created.advanced(by: policy.ttl))
+        min(envelope.freshUntil, envelope.created.advanced(by: policy.acceptedAge))
     }
 }

@@ -28,6 +28,9 @@ struct CircuitBreaker {
         self.openNanoseconds = UInt64(max(0, min(openFor.wholeMilliseconds, 86_400_000))) * 1_000_000
     }
 
+    /// Whether it refuses calls.
+    var isOpen: Bool { if case .closed = self.state { false } else { true } }
+
     /// A call is wanted. False where it must not be made.
     mutating func admits(at now: UInt64) -> Bool {
         switch self.state {

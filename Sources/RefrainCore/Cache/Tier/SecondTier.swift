@@ -69,6 +69,8 @@ final class GuardedTier: Sendable {
 
     /// What it is called in answers.
     var tier: CacheTier { self.configuration.tier }
+    /// Whether its breaker is open.
+    var isLeftAlone: Bool { self.breaker.withLock { $0.isOpen } }
     /// How often its breaker has opened.
     var openings: Int { self.breaker.withLock { $0.openings } }
 

@@ -1,5 +1,6 @@
 import Foundation
 import NIOSSL
+import TestSupport
 
 /// An authority of a test's own, a server's certificate and a client's that it signed, in a directory that goes with it.
 final class RedisCertificates: Sendable {

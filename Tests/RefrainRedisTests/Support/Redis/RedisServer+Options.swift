@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 extension RedisServer {
     /// What kind of server a test needs.

@@ -1,5 +1,6 @@
 import Foundation
 import RefrainKeys
+import TestSupport
 
 /// A real Redis server of a test's own.
 final class RedisServer: Sendable {

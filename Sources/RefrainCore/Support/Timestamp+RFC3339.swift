@@ -1,8 +1,15 @@
-import RefrainCore
-
 extension Timestamp {
     /// The moment in UTC as RFC 3339 has it, in whole seconds.
-    var rfc3339: String {
+    package var rfc3339: String { self.civil + "Z" }
+
+    /// The moment in UTC as RFC 3339 has it, with its milliseconds.
+    package var rfc3339WithMilliseconds: String {
+        let rest = ((self.milliseconds % 1_000) + 1_000) % 1_000
+        return self.civil + "." + String(repeating: "0", count: rest < 10 ? 2 : rest < 100 ? 1 : 0) + "\(rest)Z"
+    }
+
+    /// Date and time to the second, in UTC.
+    private var civil: String {
         let seconds = self.milliseconds >= 0 ? self.milliseconds / 1_000 : (self.milliseconds - 999) / 1_000
         let days = (seconds >= 0 ? seconds : seconds - 86_399) / 86_400
         let time = seconds - days * 86_400
@@ -17,6 +24,6 @@ extension Timestamp {
         let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
         let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
         func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        return "\(year)-\(two(month))-\(two(day))T\(two(time / 3_600)):\(two(time / 60 % 60)):\(two(time % 60))Z"
+        return "\(year)-\(two(month))-\(two(day))T\(two(time / 3_600)):\(two(time / 60 % 60)):\(two(time % 60))"
     }
 }

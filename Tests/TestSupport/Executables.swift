@@ -1,10 +1,10 @@
 import Foundation
 
 /// Programs that are installed on this machine.
-enum Executables {
+package enum Executables {
     /// The path of a program: `name` itself where it is a path, else the first of that name in `PATH` and in the usual
     /// places; nil where there is none.
-    static func path(of name: String) -> String? {
+    package static func path(of name: String) -> String? {
         guard !name.contains("/") else { return FileManager.default.isExecutableFile(atPath: name) ? name : nil }
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
         return (folders + ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"])
@@ -14,16 +14,16 @@ enum Executables {
 }
 
 /// The executables that the package builds, beside its tests.
-enum BuiltProducts {
+package enum BuiltProducts {
     /// There is no such executable beside the tests.
-    struct Missing: Error {
+    package struct Missing: Error {
         var name: String
         var places: [String]
     }
 
     /// The path of the executable product, or of the target that it is built from: the file has the target's name where
     /// the manifest names no product.
-    static func path(of product: String) throws -> String {
+    package static func path(of product: String) throws -> String {
         // The tests' own executable, or the bundle that it was told to load.
         let places = [CommandLine.arguments[0]] + CommandLine.arguments.filter { $0.hasSuffix(".xctest") }
         for place in places {

@@ -1,0 +1,398 @@
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+import Refrain
+import RefrainCore
+import RefrainKeys
+
+/// `POST /v1/messages`: answered from the cache, from a call under way, or from upstream.
+struct MessagesRoute: Sendable {
+    private static let longestModelName = 200
+
+    private let state: GatewayState
+
+    init(_ state: GatewayState) { self.state = state }
+
+    func respond(to request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
+        var record = RequestRecord(time: self.state.time.now())
+        let question: Question
+        do throws(Refusal) {
+            question = try await self.read(request, &record)
+        } catch {
+            record.status = error.status
+            record.reason = "refused-\(error.status)"
+            self.state.finish(record)
+            return try await writer.write(error)
+        }
+        let start = self.state.time.monotonicNanoseconds()
+        guard case .keyed(let keyed, let caller) = question.key else {
+            return try await self.bypass(question, record, start, writer, channel)
+        }
+        if question.policy.mode == .normal,
+            let hit = self.state.cache.lookup(
+                keyed.key, policy: question.policy, toolUseIDs: { Self.toolUseIDs(keyed, question.plain) })
+        {
+            return try await self.answer(hit, question, keyed, record, start, writer)
+        }
+        try await self.fetch(question, keyed, caller, record, start, writer, channel)
+    }
+
+    /// A request that was read.
+    struct Question: Sendable {
+        enum Key: Sendable {
+            case keyed(KeyedRequest, Caller)
+            case none(BypassReason, NamedScope.UpstreamKey?)
+        }
+
+        var key: Key
+        var policy: CachePolicy
+        /// The fields that are sent on.
+        var headers: [HTTPHeader]
+        /// The body as it came.
+        var body: [UInt8]
+        /// The body without its coding; the body itself where it has none.
+        var plain: [UInt8]
+        var isEncoded: Bool
+    }
+
+    // MARK: Reading
+
+    private func read(_ request: Request, _ record: inout RequestRecord) async throws(Refusal) -> Question {
+        let limits = self.state.configuration.limits
+        let head = try MessagesHead(request.headers, policy: self.state.configuration.policy)
+        let policy =
+            head.controls.isEmpty
+            ? self.state.plainPolicy
+            : try head.controls.policy(
+                over: self.state.configuration.policy, maximumTTL: self.state.configuration.maximumTTL,
+                observes: self.state.configuration.observes)
+        let body = try await self.body(of: request, head.contentLength, limit: limits.bodyBytes)
+        record.requestBytes = body.count
+        record.tags = policy.tags
+        var plain = body
+        var encoding: BypassReason?
+        if let coding = head.contentEncoding {
+            if let decoded = ContentCoding.decoded(body, coding: coding, limit: limits.bodyBytes) {
+                plain = decoded
+            } else {
+                encoding = BypassReason(.contentEncoding)
+            }
+        }
+        let caller = self.state.callers.caller(head.identity)
+        record.scope = caller?.scope.fingerprint
+        let upstreamKey = caller?.upstreamKey
+        let key: Question.Key
+        if let encoding {
+            key = .none(encoding, upstreamKey)
+        } else if let caller {
+            switch caller.deriver.derive(plain) {
+            case .key(let keyed):
+                key = .keyed(keyed, caller)
+                record.key = keyed.key
+                record.isStreaming = keyed.isStreaming
+                if let model = keyed.model {
+                    // No model has a name that long, and it is kept in tables.
+                    record.model = String(
+                        decoding: JSONString.unescaped(plain[model.prefix(Self.longestModelName)]), as: UTF8.self)
+                }
+            case .bypass(let reason): key = .none(reason, upstreamKey)
+            }
+        } else {
+            key = .none(BypassReason(.noCredential), nil)
+        }
+        return Question(
+            key: key, policy: policy, headers: head.forwarded, body: body, plain: plain,
+            isEncoded: head.contentEncoding != nil)
+    }
+
+    private func body(
+        of request: Request, _ announced: Int?, limit: Int
+    ) async throws(Refusal) -> [UInt8] {
+        let tooLarge = Refusal(
+            status: 413, kind: .requestTooLarge, "the body has more than \(limit) bytes", closes: true)
+        if let announced, announced > limit { throw tooLarge }
+        let overloaded = Refusal(status: 503, kind: .overloaded, "too many bytes are in flight", closes: true)
+        // What clients are still sending counts too, or slow ones together could fill the memory.
+        guard let lease = self.state.cache.reserve(announced ?? 0) else { throw overloaded }
+        defer { withExtendedLifetime(lease) {} }
+        var body: [UInt8] = []
+        body.reserveCapacity(announced ?? 0)
+        do {
+            for try await chunk in request.body {
+                guard chunk.readableBytes <= limit - body.count else { throw tooLarge }
+                if announced == nil, !lease.grow(by: chunk.readableBytes) { throw overloaded }
+                body.append(contentsOf: chunk.readableBytesView)
+            }
+        } catch let refusal as Refusal {
+            throw refusal
+        } catch {
+            // The client has gone, or sent what is no HTTP; it may still be there to be told.
+            throw Refusal(status: 400, kind: .invalidRequest, "the body ended before it was whole", closes: true)
+        }
+        return body
+    }
+
+    private static func toolUseIDs(_ keyed: KeyedRequest, _ body: [UInt8]) -> [String] {
+        keyed.hasToolUse ? Array(RefrainKeys.toolUseIDs(in: body)) : []
+    }
+
+    // MARK: From memory
+
+    private func answer(
+        _ hit: CacheHit, _ question: Question, _ keyed: KeyedRequest, _ record: RequestRecord, _ start: UInt64,
+        _ writer: consuming ResponseWriter
+    ) async throws {
+        let envelope = hit.envelope
+        var headers = envelope.headers
+        var body = envelope.body
+        if keyed.isStreaming {
+            do throws(WireError) {
+                body = try MessageReplayer.stream(for: envelope.body)
+            } catch {
+                body = CacheError(.incomplete, "the stored answer is no message").body.event().raw
+            }
+            headers = HeaderRules.converted(headers, contentType: HeaderRules.eventStream)
+        }
+        var fields = HTTPFields()
+        fields.append(headers)
+        fields.append(hit.status, keyed.key)
+        fields[.contentLength] = String(body.count)
+        var record = record
+        record.result = .hitMemory
+        self.account(for: envelope.details, &record)
+        record.responseBytes = body.count
+        try await writer.write(
+            response: ResponseHead(status: .ok, headerFields: fields),
+            body: .init(byteBuffer: ByteBuffer(bytes: body)))
+        self.finish(record, since: start)
+    }
+
+    // MARK: Through the cache
+
+    private func fetch(
+        _ question: Question, _ keyed: KeyedRequest, _ caller: Caller, _ record: RequestRecord, _ start: UInt64,
+        _ writer: consuming ResponseWriter, _ channel: any Channel
+    ) async throws {
+        let call = UpstreamCaller(self.state, question, caller.upstreamKey)
+        let plain = question.plain
+        let request = CacheRequest(
+            key: keyed.key, policy: question.policy, credential: caller.credential, model: record.model,
+            bodyBytes: question.body.count, toolUseIDs: { Self.toolUseIDs(keyed, plain) })
+        let cache = self.state.cache
+        let opened = await self.opening(channel) {
+            keyed.isStreaming
+                ? Opened.stream(try await cache.stream(request) { try await call.send($0) })
+                : Opened.whole(try await cache.respond(to: request) { try await call.send($0) })
+        }
+        switch opened {
+        case .success(.whole(let response)):
+            try await self.write(response, keyed.key, record, start, writer)
+        case .success(.stream(let stream)):
+            try await self.write(stream, keyed.key, record, start, writer, channel)
+        case .failure(let error):
+            try await self.write(error, keyed.key, record, start, writer)
+        }
+    }
+
+    private enum Opened: Sendable {
+        case whole(CachedResponse)
+        case stream(CachedStream)
+    }
+
+    /// Waits for the beginning of an answer, as long as the client does.
+    private func opening(
+        _ channel: any Channel, _ body: () async throws -> Opened
+    ) async -> Swift.Result<Opened, any Error> {
+        do {
+            guard let watch = await channel.watch() else { throw CancellationError() }
+            return .success(try await watch.whileOpen(body))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func write(
+        _ response: CachedResponse, _ key: RequestKey, _ record: RequestRecord, _ start: UInt64,
+        _ writer: consuming ResponseWriter
+    ) async throws {
+        var record = record
+        record.result = .init(response.cache)
+        record.reason = response.cache.reason?.description
+        record.responseBytes = response.body.count
+        if let details = response.details { self.account(for: details, &record) }
+        var fields = HTTPFields()
+        fields.append(ForwardedHeaders.ofResponse(response.headers))
+        fields[.contentLength] = String(response.body.count)
+        fields.append(response.cache, key)
+        try await writer.write(
+            response: ResponseHead(status: .init(code: response.status), headerFields: fields),
+            body: .init(byteBuffer: ByteBuffer(bytes: response.body)))
+        self.finish(record, since: start)
+    }
+
+    private func write(
+        _ stream: CachedStream, _ key: RequestKey, _ record: RequestRecord, _ start: UInt64,
+        _ writer: consuming ResponseWriter, _ channel: any Channel
+    ) async throws {
+        var record = record
+        record.result = .init(stream.cache)
+        record.reason = stream.cache.reason?.description
+        var fields = HTTPFields()
+        fields.append(ForwardedHeaders.ofResponse(stream.headers))
+        fields[.contentLength] = nil
+        fields.append(stream.cache, key)
+        var meter = UsageMeter()
+        do {
+            guard let watch = await channel.watch() else { throw CancellationError() }
+            var body = try await writer.writeHead(
+                ResponseHead(status: .init(code: stream.status), headerFields: fields))
+            var events = stream.makeAsyncIterator()
+            // Only the waits are watched: between them, a client that has gone is noticed by what is written to it.
+            while let event = try await watch.whileOpen({ try await events.next() }) {
+                meter.read(event)
+                record.responseBytes += event.count
+                try await body.write(ByteBuffer(bytes: event))
+            }
+            try await body.finish(nil)
+        } catch {
+            record.reason = "client-left"
+            self.account(for: meter, stream.details, &record)
+            self.finish(record, since: start)
+            throw error
+        }
+        self.account(for: meter, stream.details, &record)
+        self.finish(record, since: start)
+    }
+
+    /// Writes why there is no answer: upstream's own error as it came, or ours in the same shape.
+    private func write(
+        _ error: any Error, _ key: RequestKey?, _ record: RequestRecord, _ start: UInt64,
+        _ writer: consuming ResponseWriter
+    ) async throws {
+        var record = record
+        record.result = .error
+        defer { self.finish(record, since: start) }
+        if error is CancellationError {
+            record.status = 499
+            record.reason = "client-left"
+            throw error
+        }
+        if let upstream = error as? UpstreamResponseError {
+            record.status = upstream.status
+            record.reason = "upstream-\(upstream.status)"
+            record.responseBytes = upstream.body.count
+            self.state.ledger.withLock { $0.addUpstream(status: upstream.status) }
+            var fields = HTTPFields()
+            fields.append(ForwardedHeaders.ofResponse(upstream.headers))
+            fields[.contentLength] = String(upstream.body.count)
+            fields[.refrainCache] = "MISS"
+            fields[.refrainReason] = "upstream-error"
+            if let key { fields[.refrainKey] = key.hex }
+            return try await writer.write(
+                response: ResponseHead(status: .init(code: upstream.status), headerFields: fields),
+                body: .init(byteBuffer: ByteBuffer(bytes: upstream.body)))
+        }
+        let refusal = Refusal(error)
+        record.status = refusal.status
+        record.reason = refusal.reason
+        try await writer.write(refusal)
+    }
+
+    // MARK: Past the cache
+
+    private func bypass(
+        _ question: Question, _ record: RequestRecord, _ start: UInt64, _ writer: consuming ResponseWriter,
+        _ channel: any Channel
+    ) async throws {
+        guard case .none(let why, let key) = question.key else { return }
+        var record = record
+        record.result = .bypass
+        record.reason = why.code.description
+        if question.policy.mode == .onlyIfCached {
+            return try await self.write(
+                CacheError(.notCached, "the request is not cached (\(why.code)), and upstream is not to be asked"), nil,
+                record, start, writer)
+        }
+        let call = UpstreamCaller(self.state, question, key)
+        let response: UpstreamResponse
+        do {
+            guard let watch = await channel.watch() else { throw CancellationError() }
+            response = try await watch.whileOpen { try await call.pass() }
+        } catch {
+            return try await self.write(error, nil, record, start, writer)
+        }
+        record.status = response.status
+        self.state.ledger.withLock { $0.addUpstream(status: response.status) }
+        var fields = HTTPFields()
+        fields.append(ForwardedHeaders.ofResponse(response.headers))
+        fields[.refrainCache] = "BYPASS"
+        fields[.refrainReason] = why.code.description
+        defer { self.finish(record, since: start) }
+        record.responseBytes = try await Relay.write(
+            response, head: ResponseHead(status: .init(code: response.status), headerFields: fields), writer,
+            channel)
+    }
+
+    // MARK: Accounts
+
+    private func account(for details: Envelope.Details, _ record: inout RequestRecord) {
+        let models = self.state.configuration.models
+        record.usage = details.usage
+        if record.result.isSaved {
+            record.saved = models.saving(of: details.usage, model: details.answeringModel)
+            if record.result != .joined { record.millisecondsSaved = Int(details.upstreamMilliseconds) }
+        } else {
+            record.spent = details.cost
+        }
+    }
+
+    private func account(for meter: UsageMeter, _ details: Envelope.Details?, _ record: inout RequestRecord) {
+        if let details { return self.account(for: details, &record) }
+        guard let usage = meter.usage else { return }
+        let models = self.state.configuration.models
+        record.usage = usage
+        if record.result.isSaved {
+            record.saved = models.saving(of: usage, model: meter.model)
+        } else {
+            record.spent = models.cost(of: usage, model: meter.model)
+        }
+    }
+
+    private func finish(_ record: RequestRecord, since start: UInt64) {
+        var record = record
+        record.nanoseconds = self.state.time.monotonicNanoseconds() &- start
+        record.millisecondsSaved = max(0, record.millisecondsSaved - Int(record.nanoseconds / 1_000_000))
+        self.state.finish(record)
+    }
+}
+
+extension HTTPFields {
+    /// Adds where an answer came from.
+    mutating func append(_ status: CacheStatus, _ key: RequestKey) {
+        self[.refrainCache] = status.headerValue
+        self[.refrainKey] = key.hex
+        if let age = status.age { self[.age] = String(age.components.seconds) }
+        if let reason = status.reason { self[.refrainReason] = reason.description }
+    }
+}
+
+extension Refusal {
+    /// What a client is told of a failure that is no answer of upstream's.
+    init(_ error: any Error) {
+        switch error {
+        case let refusal as Refusal: self = refusal
+        case let error as CacheError:
+            self.init(status: error.code.status, kind: .init(rawValue: error.code.apiErrorType), error.message)
+        case let error as CachePolicyError: self = .invalid(error.message)
+        case let error as TransportError:
+            self =
+                error.isTimeout
+                ? Refusal(status: 504, kind: .timeout, "upstream did not answer in time (\(error.code))")
+                : Refusal(status: 502, kind: .api, "upstream cannot be reached (\(error.code))")
+        default: self.init(status: 500, kind: .api, "the gateway failed to answer")
+        }
+    }
+
+    /// A short, stable name, fit for a metric label.
+    var reason: String { "gateway-\(self.status)" }
+}

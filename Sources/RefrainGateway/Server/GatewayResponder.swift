@@ -1,0 +1,93 @@
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+import RefrainCore
+
+/// Answers the requests of all connections: finds the route, and turns what goes wrong into answers.
+struct GatewayResponder: Sendable {
+    /// Who answers.
+    enum Route: Hashable {
+        case messages
+        /// Upstream, under the path that follows.
+        case passThrough(String)
+        case admin
+        case none
+    }
+
+    private let state: GatewayState
+    private let messages: MessagesRoute
+    private let passThrough: PassThroughRoute
+    private let admin: AdminRoute
+
+    init(_ state: GatewayState) {
+        self.state = state
+        self.messages = MessagesRoute(state)
+        self.passThrough = PassThroughRoute(state)
+        self.admin = AdminRoute(state)
+    }
+
+    /// Whether the body that a head announces is wanted.
+    @Sendable func admitsBody(_ head: RequestHead) -> Bool {
+        guard Self.route(head) == .messages else { return true }
+        return (head.headerFields[.contentLength].flatMap { Int($0) } ?? 0) <= self.state.configuration.limits.bodyBytes
+    }
+
+    /// Answers one request.
+    ///
+    /// - Throws: Where no answer, or no whole answer, can be given: the server then closes the connection, so that the
+    ///   client does not take what it has for all.
+    func respond(to request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
+        switch Self.route(request.head) {
+        case .messages: try await self.messages.respond(to: request, writer, channel)
+        case .passThrough(let path): try await self.passThrough.respond(to: request, at: path, writer, channel)
+        case .admin: try await self.admin.respond(to: request, writer)
+        case .none:
+            let refusal = Refusal(
+                status: 404, kind: .notFound, "there is nothing at this path: the API is below /v1/")
+            try await writer.write(refusal, isHead: request.method == .head)
+        }
+    }
+
+    /// Finds the route of a request. A path prefix in front of `/v1/` is the client's own and of no meaning here.
+    static func route(_ head: RequestHead) -> Route {
+        let target = head.path ?? "/"
+        // The short way of nearly every request.
+        if target == "/v1/messages" { return head.method == .post ? .messages : .passThrough(target) }
+        let path = target.prefix { $0 != "?" }
+        if path == "/_refrain" || path.hasPrefix("/_refrain/") || ["/healthz", "/readyz", "/metrics"].contains(path) {
+            return .admin
+        }
+        guard let start = path.firstRange(of: "/v1/")?.lowerBound else { return .none }
+        if head.method == .post, path[start...] == "/v1/messages" { return .messages }
+        return .passThrough(String(target[start...]))
+    }
+}
+
+/// `@unchecked Sendable`: all that it holds is an outbound writer, which is `Sendable`; the server hands each over to one
+/// request, and never touches it again.
+extension ResponseWriter: @retroactive @unchecked Sendable {}
+
+extension ResponseWriter {
+    /// Writes an error of the gateway's own. The answer to a HEAD ends with its head: the client would take a body for the
+    /// beginning of the next answer.
+    consuming func write(_ refusal: Refusal, isHead: Bool = false) async throws {
+        let body = refusal.body
+        try await self.write(
+            response: refusal.head(contentLength: body.count),
+            body: isHead ? .init() : .init(byteBuffer: ByteBuffer(bytes: body)))
+    }
+}
+
+extension Channel {
+    /// What tells whether the client of this connection is still there; nil where the connection is gone already.
+    func watch() async -> ConnectionWatch? {
+        do {
+            return try await self.eventLoop.submit {
+                try self.pipeline.syncOperations.handler(type: ConnectionGuard.self).watch
+            }.get()
+        } catch {
+            // The handler leaves the pipeline with the connection.
+            return nil
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTPTypes
+import Testing
+
+@testable import RefrainGateway
+
+@Suite struct ConnectionTimesTests {
+    private static let head = HTTPRequestPart.head(
+        RequestHead(method: .post, scheme: nil, authority: nil, path: "/v1/messages"))
+    private static let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
+
+    private func at(_ seconds: Int64) -> NIODeadline { Self.start + .seconds(seconds) }
+    private func times() -> ConnectionTimes {
+        ConnectionTimes(idle: .seconds(75), stall: .seconds(60), now: Self.start)
+    }
+
+    @Test func aConnectionWithoutARequestIsIdleAndOneWithHalfAHeadIsSlow() {
+        var times = self.times()
+        #expect(times.deadline == self.at(75) && times.lateness(now: self.at(74)) == nil)
+        #expect(times.lateness(now: self.at(75)) == .idle)
+        times.bytesArrived()
+        #expect(times.lateness(now: self.at(75)) == .head)
+    }
+
+    @Test func aBodyIsLateOnlyWhileItIsAskedFor() {
+        var times = self.times()
+        times.received(Self.head, now: self.at(10))
+        #expect(times.deadline == self.at(70))
+        times.received(.body(ByteBuffer(string: "x")), now: self.at(30))
+        #expect(times.lateness(now: self.at(89)) == nil && times.lateness(now: self.at(90)) == .body)
+        times.received(.end(nil), now: self.at(31))
+        #expect(times.deadline == nil, "the answer takes what it takes")
+        times.answered(now: self.at(100))
+        #expect(times.deadline == self.at(175))
+    }
+
+    @Test func aReaderIsLateWhileItTakesNothing() {
+        var times = self.times()
+        times.received(Self.head, now: self.at(0))
+        times.received(.end(nil), now: self.at(0))
+        times.writabilityChanged(to: false, now: self.at(5))
+        times.writabilityChanged(to: false, now: self.at(6))
+        #expect(times.lateness(now: self.at(65)) == .reader)
+        times.writabilityChanged(to: true, now: self.at(64))
+        #expect(times.deadline == nil)
+    }
+
+    @Test func theRestOfAnAnsweredRequestMayPauseAndNotGoOnForEver() {
+        var times = self.times()
+        times.received(Self.head, now: self.at(0))
+        #expect(times.isAnsweringEarly)
+        times.answered(now: self.at(1))
+        times.discards(now: self.at(1))
+        #expect(times.deadline == self.at(6))
+        for second in stride(from: Int64(4), through: 60, by: 4) {
+            times.received(.body(ByteBuffer(string: "x")), now: self.at(second))
+        }
+        #expect(times.deadline == self.at(61) && times.lateness(now: self.at(61)) == .rest)
+    }
+
+    @Test func aPipelinedRequestKeepsTheConnectionBusy() {
+        var times = self.times()
+        for _ in 0..<2 {
+            times.received(Self.head, now: self.at(0))
+            times.received(.end(nil), now: self.at(0))
+        }
+        times.answered(now: self.at(1))
+        #expect(times.deadline == nil)
+        times.answered(now: self.at(2))
+        #expect(times.deadline == self.at(77))
+    }
+
+    @Test func interimResponsesWaitTheirTurn() {
+        var expectations = Expectations()
+        let received = [
+            expectations.began(expects: true, isWanted: true), expectations.began(expects: true, isWanted: true),
+            expectations.began(expects: true, isWanted: false),
+        ]
+        #expect(received == [true, false, false], "the one in front is not answered yet")
+        let answered = (0..<4).map { _ in expectations.answered() }
+        #expect(answered == [true, false, false, false], "the second's turn comes, and the third's body is not wanted")
+        let late = expectations.began(expects: false, isWanted: true)
+        #expect(!late)
+    }
+}

@@ -1,0 +1,41 @@
+import NIOCore
+import NIOPosix
+
+/// A TCP connection that sends what a test writes, byte for byte, and collects what comes back.
+enum RawConnection {
+    /// Connects, sends, reads until the peer closes or `isEnough` says so, and returns what came: nothing where the peer
+    /// has closed before anything was sent. With `isTime` it waits for that instead, and closes.
+    static func exchange(
+        _ port: Int, _ text: String, until isEnough: (String) -> Bool = { _ in false },
+        closingAfter isTime: (() async -> Void)? = nil
+    ) async throws -> String {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            do {
+                try await outbound.write(ByteBuffer(string: text))
+            } catch ChannelError.ioOnClosedChannel {
+                return ""
+            }
+            if let isTime {
+                await isTime()
+                return ""
+            }
+            var received = ""
+            for try await buffer in inbound {
+                received += String(buffer: buffer)
+                if isEnough(received) { break }
+            }
+            return received
+        }
+    }
+}
+
+extension String {
+    /// How often `part` occurs.
+    func count(of part: String) -> Int { self.ranges(of: part).count }
+}
