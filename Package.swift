@@ -121,6 +121,19 @@ let package = Package(
             dependencies: ["RefrainCore", "RefrainKeys"],
             path: "Tests/LinkageCheck"
         ),
+        // The server library alone: what the gateway's speed is measured beside.
+        .executableTarget(
+            name: "RefrainGatewayBaseline",
+            dependencies: [
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Tests/GatewayBaseline"
+        ),
         // Counts heap allocations in tests of the hit path.
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         // What tests of several modules share: executables, and the official Python SDK.
