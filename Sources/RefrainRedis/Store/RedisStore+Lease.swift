@@ -33,6 +33,10 @@ extension RedisStore {
         let holder: LeaseAnswer.Holder
         if case .simple = try replies[0].checked() {
             holder = .asker(lease)
+        } else if replies[0] != .bulk(nil) {
+            // No server says that to SET NX: the replies are not in their places, and who holds the lease is not known.
+            self.giveBack(lease, .failed)
+            throw RESPValue.unexpected
         } else if case .bulk(let bytes?) = replies[1], bytes.elementsEqual(lease.token.utf8) {
             // It was given, whatever the first reply says.
             holder = .asker(lease)
