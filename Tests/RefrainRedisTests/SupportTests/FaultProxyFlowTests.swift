@@ -129,6 +129,9 @@ import Testing
 
     @Test func aBlackholeHidesTheEnd() async throws {
         try await ProxiedConnection.with { pair in
+            // The proxy's own connection must be up: one that is reset while it is being made counts as refused.
+            try await pair.client.send("x")
+            #expect(try await pair.server.text(1) == "x")
             try await pair.proxy.set(.blackhole(.holding), .toClient)
             try await pair.server.reset()
             await #expect(throws: WireConnection.TooLate.self) {
