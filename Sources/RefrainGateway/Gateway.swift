@@ -7,7 +7,6 @@ import NIOPosix
 import NIOSSL
 public import Refrain
 public import RefrainCore
-import RefrainKeys
 public import ServiceLifecycle
 import Synchronization
 
@@ -21,7 +20,6 @@ public final class Gateway: Service {
     public let configuration: GatewayConfiguration
     private let state: GatewayState
     private let server: any Service
-    private let listening: Locked<Int?>
 
     /// Creates a gateway that ``run()`` serves.
     ///
@@ -36,21 +34,15 @@ public final class Gateway: Service {
         _ configuration: GatewayConfiguration, cache: ResponseCache, transport: any HTTPTransport, logger: Logger,
         time: TimeSource = .system, onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws(GatewayConfigurationError) {
-        let listening = Locked<Int?>(nil)
         let state = try GatewayState(
             configuration, cache: cache, transport: transport, logger: logger, time: time)
         self.configuration = configuration
         self.state = state
-        self.listening = listening
         self.server = try Self.server(state) { port in
-            listening.withLock { $0 = port }
             state.isAcceptingRequests.store(true, ordering: .relaxed)
             await onListening(port)
         }
     }
-
-    /// The port that it listens on; nil until it does.
-    public var port: Int? { self.listening.withLock { $0 } }
 
     /// Serves until the task is cancelled, or a graceful shutdown has let responses on their way come to their end.
     ///

@@ -6,8 +6,9 @@ extension HTTPRequest {
         "connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
     ]
 
-    /// Whether a field called `name` (in lower case) is the transport's own.
-    static func isConnectionField(_ name: String) -> Bool {
+    /// Whether a field called `name` (in lower case) is the transport's own, and goes no further than its connection (RFC
+    /// 9110 §7.6.1).
+    package static func isConnectionField(_ name: String) -> Bool {
         Self.connectionFields.contains(name) || name.hasPrefix("proxy-")
     }
 

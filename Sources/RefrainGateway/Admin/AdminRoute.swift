@@ -165,6 +165,7 @@ struct AdminRoute: Sendable {
         } catch {
             throw Refusal(status: 400, kind: .invalidRequest, "the body ended before it was whole", closes: true)
         }
+        // What exactly is wrong with it does not matter to whoever sent something else than an object.
         guard case .object(let object)? = try? JSONValue(body) else {
             throw .invalid("the body must be a JSON object")
         }

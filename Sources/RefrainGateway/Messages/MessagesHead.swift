@@ -1,4 +1,5 @@
 import HTTPTypes
+import Refrain
 import RefrainCore
 import RefrainKeys
 
@@ -36,7 +37,7 @@ struct MessagesHead {
             case "accept-encoding": continue
             default: break
             }
-            guard !ForwardedHeaders.isOfTheConnection(name) else { continue }
+            guard !UpstreamRequest.isConnectionField(name) else { continue }
             self.forwarded.append(HTTPHeader(name, value))
         }
         ForwardedHeaders.removeNominated(by: fields[values: .connection], from: &self.forwarded)

@@ -204,7 +204,7 @@ struct MessagesRoute: Sendable {
         _ channel: any Channel, _ body: () async throws -> Opened
     ) async -> Swift.Result<Opened, any Error> {
         do {
-            guard let watch = await channel.watch() else { throw CancellationError() }
+            let watch = try await channel.watch()
             return .success(try await watch.whileOpen(body))
         } catch {
             return .failure(error)
@@ -243,7 +243,7 @@ struct MessagesRoute: Sendable {
         fields.append(stream.cache, key)
         var meter = UsageMeter()
         do {
-            guard let watch = await channel.watch() else { throw CancellationError() }
+            let watch = try await channel.watch()
             var body = try await writer.writeHead(
                 ResponseHead(status: .init(code: stream.status), headerFields: fields))
             var events = stream.makeAsyncIterator()
@@ -316,7 +316,7 @@ struct MessagesRoute: Sendable {
         let call = UpstreamCaller(self.state, question, key)
         let response: UpstreamResponse
         do {
-            guard let watch = await channel.watch() else { throw CancellationError() }
+            let watch = try await channel.watch()
             response = try await watch.whileOpen { try await call.pass() }
         } catch {
             return try await self.write(error, nil, record, start, writer)

@@ -1,17 +1,9 @@
 import HTTPTypes
+import Refrain
 import RefrainCore
 
 /// Which header fields belong to a connection rather than to the message on it (RFC 9110 §7.6.1).
 enum ForwardedHeaders {
-    private static let ofTheConnection: Set<String> = [
-        "connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
-    ]
-
-    /// Whether a field called `name` (in lower case) goes no further than this connection.
-    static func isOfTheConnection(_ name: String) -> Bool {
-        Self.ofTheConnection.contains(name) || name.hasPrefix("proxy-")
-    }
-
     /// Removes the fields that `connection` names.
     static func removeNominated(by connection: [String], from headers: inout [HTTPHeader]) {
         guard !connection.isEmpty else { return }
@@ -29,7 +21,7 @@ enum ForwardedHeaders {
     static func ofRequest(_ fields: HTTPFields) -> [HTTPHeader] {
         var headers = fields.compactMap { field -> HTTPHeader? in
             let name = field.name.canonicalName
-            guard !Self.isOfTheConnection(name), !name.hasPrefix(RequestControls.prefix) else { return nil }
+            guard !UpstreamRequest.isConnectionField(name), !name.hasPrefix(RequestControls.prefix) else { return nil }
             return HTTPHeader(name, field.value)
         }
         Self.removeNominated(by: fields[values: .connection], from: &headers)
@@ -39,7 +31,7 @@ enum ForwardedHeaders {
     /// The fields of a response on its way back. Its length is among them: it is the message's.
     static func ofResponse(_ headers: [HTTPHeader]) -> [HTTPHeader] {
         let connection = headers.filter { $0.name == "connection" }.map(\.value)
-        var kept = headers.filter { !Self.isOfTheConnection($0.name) || $0.name == "content-length" }
+        var kept = headers.filter { !UpstreamRequest.isConnectionField($0.name) || $0.name == "content-length" }
         Self.removeNominated(by: connection, from: &kept)
         return kept
     }

@@ -43,7 +43,7 @@ struct PassThroughRoute: Sendable {
     ) async throws {
         let response: UpstreamResponse
         do {
-            guard let watch = await channel.watch() else { throw CancellationError() }
+            let watch = try await channel.watch()
             response = try await watch.whileOpen { try await self.state.transport.send(outgoing) }
         } catch let error as TransportError where error.code != .cancelled {
             return try await writer.write(Refusal(error), isHead: outgoing.method == "HEAD")

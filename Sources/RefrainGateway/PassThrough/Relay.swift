@@ -14,7 +14,7 @@ enum Relay {
         _ response: UpstreamResponse, head: ResponseHead, _ writer: consuming ResponseWriter,
         _ channel: any Channel
     ) async throws -> Int {
-        guard let watch = await channel.watch() else { throw CancellationError() }
+        let watch = try await channel.watch()
         var count = 0
         var body = try await writer.writeHead(head)
         var chunks = response.body.makeAsyncIterator()

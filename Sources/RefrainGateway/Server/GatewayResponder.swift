@@ -79,15 +79,17 @@ extension ResponseWriter {
 }
 
 extension Channel {
-    /// What tells whether the client of this connection is still there; nil where the connection is gone already.
-    func watch() async -> ConnectionWatch? {
+    /// What tells whether the client of this connection is still there.
+    ///
+    /// - Throws: `CancellationError` where the connection is gone already.
+    func watch() async throws -> ConnectionWatch {
         do {
             return try await self.eventLoop.submit {
                 try self.pipeline.syncOperations.handler(type: ConnectionGuard.self).watch
             }.get()
         } catch {
             // The handler leaves the pipeline with the connection.
-            return nil
+            throw CancellationError()
         }
     }
 }

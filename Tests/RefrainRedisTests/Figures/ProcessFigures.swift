@@ -15,7 +15,7 @@ struct ProcessFigures {
     @Test(arguments: [true, false])
     func tenThousandAtOnce(redisLives: Bool) async throws {
         try await withRedisServer { server in
-            try await Self.withClaude(latency: "5s") { baseURL in
+            try await withSimulatedClaude(latency: "5s", "--tokens-per-second", "0", "--deterministic") { baseURL in
                 let start = Locked(ContinuousClock.now)
                 let runs = try await Self.run(
                     Self.counts, at: baseURL, server,
@@ -47,7 +47,7 @@ struct ProcessFigures {
     @Test(arguments: ["killed", "frozen past its lease, then thawed"])
     func theLeaderIs(_ fate: String) async throws {
         try await withRedisServer { server in
-            try await Self.withClaude(latency: "20s") { baseURL in
+            try await withSimulatedClaude(latency: "20s", "--tokens-per-second", "0", "--deterministic") { baseURL in
                 // One process asks, and the others then wait for it.
                 async let first = Self.withRun(1, at: baseURL, server) { leader, lines in
                     try await StoreFixture.until { lines.areAwaited }
@@ -138,19 +138,6 @@ struct ProcessFigures {
                 let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
                 file.write(Data(text.utf8))
             }.start()
-        }
-    }
-
-    private static func withClaude(latency: String, _ body: (String) async throws -> Void) async throws {
-        let arguments = [
-            "simulate", "--port", "0", "--latency", latency, "--tokens-per-second", "0", "--deterministic", "--json",
-        ]
-        try await withChildProcess(try BuiltProducts.path(of: "refrain"), arguments) { process in
-            for await line in process.output {
-                guard let url = try JSONValue(Array(line.utf8)).object?["base_url"]?.string else { continue }
-                return try await body(url)
-            }
-            Issue.record("the simulator did not start")
         }
     }
 

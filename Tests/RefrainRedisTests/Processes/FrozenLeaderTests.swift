@@ -44,19 +44,8 @@ struct FrozenLeaderTests {
         }
     }
 
-    private func withClaude(_ body: (String) async throws -> Void) async throws {
-        let refrain = try BuiltProducts.path(of: "refrain")
-        // Long enough to be frozen in the meantime.
-        let arguments = ["simulate", "--port", "0", "--latency", "3s", "--json"]
-        try await withChildProcess(refrain, arguments) { process in
-            for await line in process.output {
-                guard let url = try JSONValue(Array(line.utf8)).object?["base_url"]?.string else { continue }
-                try await body(url)
-                return
-            }
-            Issue.record("the simulator did not start")
-        }
-    }
+    /// Long enough to be frozen in the meantime.
+    private static let latency = "3s"
 
     /// The key whose lease somebody holds.
     private func leasedKey(_ server: RedisServer) async throws -> RequestKey? {
@@ -78,7 +67,7 @@ struct FrozenLeaderTests {
 
     @Test func takesNoLeaseFromItsSuccessor() async throws {
         try await withRedisServer { server in
-            try await self.withClaude { upstream in
+            try await withSimulatedClaude(latency: Self.latency) { upstream in
                 let job = try Job(redis: server.url, upstream: upstream)
                 defer { try? FileManager.default.removeItem(at: job.file) }
                 try await job.start { frozen in
@@ -108,7 +97,7 @@ struct FrozenLeaderTests {
 
     @Test func bringsNothingBackThatWasPurged() async throws {
         try await withRedisServer { server in
-            try await self.withClaude { upstream in
+            try await withSimulatedClaude(latency: Self.latency) { upstream in
                 let job = try Job(redis: server.url, upstream: upstream)
                 defer { try? FileManager.default.removeItem(at: job.file) }
                 try await job.start { frozen in

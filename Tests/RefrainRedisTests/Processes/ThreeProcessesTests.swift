@@ -41,23 +41,12 @@ struct ThreeProcessesTests {
         reports.compactMap { $0[name]?.int }.reduce(0, +)
     }
 
-    private func withClaude(_ body: (String) async throws -> Void) async throws {
-        let refrain = try BuiltProducts.path(of: "refrain")
-        // Slow enough that all processes have asked before the first answer is there.
-        let arguments = ["simulate", "--port", "0", "--latency", "2s", "--json"]
-        try await withChildProcess(refrain, arguments) { process in
-            for await line in process.output {
-                guard let url = try JSONValue(Array(line.utf8)).object?["base_url"]?.string else { continue }
-                try await body(url)
-                return
-            }
-            Issue.record("the simulator did not start")
-        }
-    }
+    /// Slow enough that all processes have asked before the first answer is there.
+    private static let latency = "2s"
 
     @Test func makeOneCallBetweenThem() async throws {
         try await withRedisServer { server in
-            try await self.withClaude { baseURL in
+            try await withSimulatedClaude(latency: Self.latency) { baseURL in
                 let reports = try await self.run(redis: server.url, at: baseURL)
                 #expect(self.sum("upstream_calls", reports) == 1)
                 #expect(self.sum("errors", reports) == 0 && self.sum("requests", reports) == 3 * Self.requests)
@@ -68,7 +57,7 @@ struct ThreeProcessesTests {
     }
 
     @Test func makeACallEachWithoutRedis() async throws {
-        try await self.withClaude { baseURL in
+        try await withSimulatedClaude(latency: Self.latency) { baseURL in
             let reports = try await self.run(redis: nil, at: baseURL)
             #expect(self.sum("upstream_calls", reports) == 3 && self.sum("errors", reports) == 0)
         }
