@@ -72,7 +72,8 @@ public final class Gateway: Service {
         let responder = GatewayResponder(state)
         let channel = HTTP1Channel.Configuration(
             additionalChannelHandlers: [
-                ConnectionGuard(limits: configuration.limits, census: state.census, admitsBody: responder.admitsBody)
+                ConnectionGuard(limits: configuration.limits, census: state.census, admitsBody: responder.admitsBody),
+                MemoryAnswers(responder, reserve: state.cache.reserve),
             ],
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: configuration.limits.headerBytes,

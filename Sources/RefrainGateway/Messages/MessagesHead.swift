@@ -3,21 +3,20 @@ import Refrain
 import RefrainCore
 import RefrainKeys
 
-/// The head of a request of `/v1/messages`, read in one pass: who asks, what of the cache, and what is sent on.
-struct MessagesHead {
+/// The head of a request of `/v1/messages`, read in one pass: who asks, and what of the cache.
+struct MessagesHead: Sendable {
     var identity: CallerIdentity
     var controls = RequestControls()
-    /// The fields that are sent on.
-    var forwarded: [HTTPHeader] = []
     /// The body's coding; nil where it is plain.
     var contentEncoding: String?
     /// What the body announces to be; nil where it comes in chunks.
     var contentLength: Int?
+    private let fields: HTTPFields
 
     /// - Throws: ``Refusal`` where a control cannot be obeyed.
     init(_ fields: HTTPFields, policy: CachePolicy) throws(Refusal) {
+        self.fields = fields
         self.identity = CallerIdentity(version: "", betas: [], userVersion: policy.version, sample: policy.sample)
-        self.forwarded.reserveCapacity(fields.count)
         for field in fields {
             let name = field.name.canonicalName
             let value = field.value
@@ -33,18 +32,21 @@ struct MessagesHead {
             case "anthropic-beta": self.identity.betas.append(value)
             case "content-encoding": self.contentEncoding = Self.coding(self.contentEncoding, value)
             case "content-length": self.contentLength = Int(value)
-            // What is stored and replayed is not compressed.
-            case "accept-encoding": continue
             default: break
             }
-            guard !UpstreamRequest.isConnectionField(name) else { continue }
-            self.forwarded.append(HTTPHeader(name, value))
         }
-        ForwardedHeaders.removeNominated(by: fields[values: .connection], from: &self.forwarded)
-        self.forwarded.append(HTTPHeader("accept-encoding", "identity"))
         let (version, sample) = self.controls.keyed
         if let version { self.identity.userVersion = version }
         if let sample { self.identity.sample = sample }
+    }
+
+    /// The fields that are sent on.
+    var forwarded: [HTTPHeader] {
+        var headers = ForwardedHeaders.ofRequest(self.fields)
+        // What is stored and replayed is not compressed.
+        headers.removeAll { $0.name == "accept-encoding" || $0.name == "cache-control" }
+        headers.append(HTTPHeader("accept-encoding", "identity"))
+        return headers
     }
 
     /// A field that came twice is one of its own: it must not share with either.

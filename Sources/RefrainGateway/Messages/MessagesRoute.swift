@@ -7,8 +7,6 @@ import RefrainKeys
 
 /// `POST /v1/messages`: answered from the cache, from a call under way, or from upstream.
 struct MessagesRoute: Sendable {
-    private static let longestModelName = 200
-
     private let state: GatewayState
 
     init(_ state: GatewayState) { self.state = state }
@@ -17,7 +15,9 @@ struct MessagesRoute: Sendable {
         var record = RequestRecord(time: self.state.time.now())
         let question: Question
         do throws(Refusal) {
-            question = try await self.read(request, &record)
+            let asked = try Question.Head(request.headers, self.state)
+            let body = try await self.body(of: request, asked.fields.contentLength)
+            question = Question(asked, body, self.state, &record)
         } catch {
             record.status = error.status
             record.reason = "refused-\(error.status)"
@@ -28,86 +28,15 @@ struct MessagesRoute: Sendable {
         guard case .keyed(let keyed, let caller) = question.key else {
             return try await self.bypass(question, record, start, writer, channel)
         }
-        if question.policy.mode == .normal,
-            let hit = self.state.cache.lookup(
-                keyed.key, policy: question.policy, toolUseIDs: { Self.toolUseIDs(keyed, question.plain) })
-        {
-            return try await self.answer(hit, question, keyed, record, start, writer)
+        if let answer = self.answerFromMemory(question, keyed, &record) {
+            try await writer.write(response: answer.head, body: .init(byteBuffer: ByteBuffer(bytes: answer.body)))
+            return self.finish(record, since: start)
         }
         try await self.fetch(question, keyed, caller, record, start, writer, channel)
     }
 
-    /// A request that was read.
-    struct Question: Sendable {
-        enum Key: Sendable {
-            case keyed(KeyedRequest, Caller)
-            case none(BypassReason, NamedScope.UpstreamKey?)
-        }
-
-        var key: Key
-        var policy: CachePolicy
-        /// The fields that are sent on.
-        var headers: [HTTPHeader]
-        /// The body as it came.
-        var body: [UInt8]
-        /// The body without its coding; the body itself where it has none.
-        var plain: [UInt8]
-        var isEncoded: Bool
-    }
-
-    // MARK: Reading
-
-    private func read(_ request: Request, _ record: inout RequestRecord) async throws(Refusal) -> Question {
-        let limits = self.state.configuration.limits
-        let head = try MessagesHead(request.headers, policy: self.state.configuration.policy)
-        let policy =
-            head.controls.isEmpty
-            ? self.state.plainPolicy
-            : try head.controls.policy(
-                over: self.state.configuration.policy, maximumTTL: self.state.configuration.maximumTTL,
-                observes: self.state.configuration.observes)
-        let body = try await self.body(of: request, head.contentLength, limit: limits.bodyBytes)
-        record.requestBytes = body.count
-        record.tags = policy.tags
-        var plain = body
-        var encoding: BypassReason?
-        if let coding = head.contentEncoding {
-            if let decoded = ContentCoding.decoded(body, coding: coding, limit: limits.bodyBytes) {
-                plain = decoded
-            } else {
-                encoding = BypassReason(.contentEncoding)
-            }
-        }
-        let caller = self.state.callers.caller(head.identity)
-        record.scope = caller?.scope.fingerprint
-        let upstreamKey = caller?.upstreamKey
-        let key: Question.Key
-        if let encoding {
-            key = .none(encoding, upstreamKey)
-        } else if let caller {
-            switch caller.deriver.derive(plain) {
-            case .key(let keyed):
-                key = .keyed(keyed, caller)
-                record.key = keyed.key
-                record.isStreaming = keyed.isStreaming
-                if let model = keyed.model {
-                    // No model has a name that long, and it is kept in tables.
-                    record.model = String(
-                        decoding: JSONString.unescaped(plain[model.prefix(Self.longestModelName)]), as: UTF8.self)
-                }
-            case .bypass(let reason): key = .none(reason, upstreamKey)
-            }
-        } else {
-            key = .none(BypassReason(.noCredential), nil)
-        }
-        return Question(
-            key: key, policy: policy, headers: head.forwarded, body: body, plain: plain,
-            isEncoded: head.contentEncoding != nil)
-    }
-
-    private func body(
-        of request: Request, _ announced: Int?, limit: Int
-    ) async throws(Refusal) -> [UInt8] {
+    private func body(of request: Request, _ announced: Int?) async throws(Refusal) -> [UInt8] {
+        let limit = self.state.configuration.limits.bodyBytes
         let tooLarge = Refusal(
             status: 413, kind: .requestTooLarge, "the body has more than \(limit) bytes", closes: true)
         if let announced, announced > limit { throw tooLarge }
@@ -132,16 +61,43 @@ struct MessagesRoute: Sendable {
         return body
     }
 
-    private static func toolUseIDs(_ keyed: KeyedRequest, _ body: [UInt8]) -> [String] {
-        keyed.hasToolUse ? Array(RefrainKeys.toolUseIDs(in: body)) : []
-    }
-
     // MARK: From memory
 
-    private func answer(
-        _ hit: CacheHit, _ question: Question, _ keyed: KeyedRequest, _ record: RequestRecord, _ start: UInt64,
-        _ writer: consuming ResponseWriter
-    ) async throws {
+    /// A whole answer.
+    struct WholeAnswer {
+        var head: ResponseHead
+        var body: [UInt8]
+    }
+
+    /// The answer to a request that has come whole, where memory holds it; nil where anything else is to be done about
+    /// the request, which has then not been counted.
+    ///
+    /// - Complexity: The key's derivation and one look-up, on the calling thread: no task, no wait.
+    func answerFromMemory(_ fields: HTTPFields, _ body: [UInt8]) -> WholeAnswer? {
+        let start = self.state.time.monotonicNanoseconds()
+        var record = RequestRecord(time: self.state.time.now())
+        let asked: Question.Head
+        do throws(Refusal) {
+            asked = try Question.Head(fields, self.state)
+        } catch {
+            // The long way finds the same, and tells the client.
+            return nil
+        }
+        let question = Question(asked, body, self.state, &record)
+        guard case .keyed(let keyed, _) = question.key,
+            let answer = self.answerFromMemory(question, keyed, &record)
+        else { return nil }
+        self.finish(record, since: start)
+        return answer
+    }
+
+    private func answerFromMemory(
+        _ question: Question, _ keyed: KeyedRequest, _ record: inout RequestRecord
+    ) -> WholeAnswer? {
+        guard question.policy.mode == .normal,
+            let hit = self.state.cache.lookup(
+                keyed.key, policy: question.policy, toolUseIDs: { Self.toolUseIDs(keyed, question.plain) })
+        else { return nil }
         let envelope = hit.envelope
         var headers = envelope.headers
         var body = envelope.body
@@ -157,14 +113,14 @@ struct MessagesRoute: Sendable {
         fields.append(headers)
         fields.append(hit.status, keyed.key)
         fields[.contentLength] = String(body.count)
-        var record = record
         record.result = .hitMemory
         self.account(for: envelope.details, &record)
         record.responseBytes = body.count
-        try await writer.write(
-            response: ResponseHead(status: .ok, headerFields: fields),
-            body: .init(byteBuffer: ByteBuffer(bytes: body)))
-        self.finish(record, since: start)
+        return WholeAnswer(head: ResponseHead(status: .ok, headerFields: fields), body: body)
+    }
+
+    private static func toolUseIDs(_ keyed: KeyedRequest, _ body: [UInt8]) -> [String] {
+        keyed.hasToolUse ? Array(RefrainKeys.toolUseIDs(in: body)) : []
     }
 
     // MARK: Through the cache

@@ -5,13 +5,13 @@ import RefrainKeys
 /// Sends a request of `/v1/messages` upstream, should it have to go there.
 final class UpstreamCaller: Sendable {
     private let state: GatewayState
-    private let question: MessagesRoute.Question
+    private let question: Question
     private let headers: [HTTPHeader]
 
-    init(_ state: GatewayState, _ question: MessagesRoute.Question, _ key: NamedScope.UpstreamKey?) {
+    init(_ state: GatewayState, _ question: Question, _ key: NamedScope.UpstreamKey?) {
         self.state = state
         self.question = question
-        var headers = question.headers
+        var headers = question.head.fields.forwarded
         if let key { ForwardedHeaders.replaceCredential(in: &headers, by: key) }
         self.headers = headers
     }

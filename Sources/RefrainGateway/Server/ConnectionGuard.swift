@@ -100,7 +100,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
                     context, 503, .overloaded, "the gateway serves as many connections as it may (\(self.census.limit))"
                 )
             }
-            if self.expectations.began(expects: Self.expectsContinue(head), isWanted: self.admitsBody(head)) {
+            if self.expectations.began(expects: Self.expectsContinue(head) && self.admitsBody(head)) {
                 self.sendContinue(context)
             }
         }
@@ -281,8 +281,10 @@ struct Expectations {
     private var waiting: [Bool] = []
 
     /// A head was received. Returns whether `100 Continue` is to be sent now.
-    mutating func began(expects: Bool, isWanted: Bool) -> Bool {
-        self.waiting.append(expects && isWanted)
+    ///
+    /// - Parameter expects: Whether the client waits for it, and its body is wanted.
+    mutating func began(expects: Bool) -> Bool {
+        self.waiting.append(expects)
         return self.waiting.count == 1 && self.waiting[0]
     }
 

@@ -74,13 +74,12 @@ import Testing
     @Test func interimResponsesWaitTheirTurn() {
         var expectations = Expectations()
         let received = [
-            expectations.began(expects: true, isWanted: true), expectations.began(expects: true, isWanted: true),
-            expectations.began(expects: true, isWanted: false),
+            expectations.began(expects: true), expectations.began(expects: true), expectations.began(expects: false),
         ]
         #expect(received == [true, false, false], "the one in front is not answered yet")
         let answered = (0..<4).map { _ in expectations.answered() }
-        #expect(answered == [true, false, false, false], "the second's turn comes, and the third's body is not wanted")
-        let late = expectations.began(expects: false, isWanted: true)
+        #expect(answered == [true, false, false, false], "the second's turn comes, and the third does not wait")
+        let late = expectations.began(expects: false)
         #expect(!late)
     }
 }
