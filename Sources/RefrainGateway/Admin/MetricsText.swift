@@ -58,6 +58,9 @@ struct MetricsText {
             "refrain_saved_usd_total", "US dollars not paid, at least: prompt-cache writes are priced as reads.",
             [("", ledger.totals.savedUSD)])
         self.counter(
+            "refrain_would_save_usd_total", "US dollars that a cache would not have paid, where it is observed only.",
+            [("", ledger.totals.wouldSaveUSD)])
+        self.counter(
             "refrain_unpriced_requests_total", "Requests whose price is not known.",
             [("", Double(ledger.totals.unpriced))])
         self.counter(

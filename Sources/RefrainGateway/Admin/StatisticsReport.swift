@@ -14,7 +14,6 @@ struct StatisticsReport {
             "time": .string(now.rfc3339), "gateway": Self.gateway(state, now),
             "requests": .count(ledger.totals.requests), "results": Self.results(ledger),
             "reasons": Self.reasons(ledger),
-            "observed": ["hits": .count(cache.observedHits), "joins": .count(cache.observedJoins)],
             "money": Self.money(ledger),
             "saved_seconds": .decimal(Double(ledger.millisecondsSaved) / 1_000, places: 1),
             "tokens": ["billed": Self.usage(ledger.billed), "saved": Self.usage(ledger.spared)],
@@ -47,6 +46,7 @@ struct StatisticsReport {
         [
             "spent_usd": .decimal(ledger.totals.spentUSD, places: 6),
             "saved_usd": .decimal(ledger.totals.savedUSD, places: 6),
+            "would_save_usd": .decimal(ledger.totals.wouldSaveUSD, places: 6),
             "unpriced_requests": .count(ledger.totals.unpriced),
         ]
     }

@@ -11,6 +11,8 @@ struct GatewayLedger: Sendable {
         var saved = 0
         var spentUSD = 0.0
         var savedUSD = 0.0
+        /// What a cache would have saved where it is observed only.
+        var wouldSaveUSD = 0.0
         /// Requests whose price is not known.
         var unpriced = 0
 
@@ -19,6 +21,7 @@ struct GatewayLedger: Sendable {
             if record.result.isSaved { self.saved += 1 }
             self.spentUSD += record.spent ?? 0
             self.savedUSD += record.saved ?? 0
+            self.wouldSaveUSD += record.wouldSave ?? 0
             if record.result != .error, record.spent == nil, record.saved == nil { self.unpriced += 1 }
         }
     }
@@ -157,6 +160,9 @@ extension RequestRecord.Result {
         case .miss: 5
         case .bypass: 6
         case .error: 7
+        case .observedHit: 8
+        case .observedJoin: 9
+        case .observedMiss: 10
         }
     }
 }

@@ -11,6 +11,10 @@ struct RequestRecord: Sendable {
         case joined, stale, miss, bypass
         /// Nothing was answered but an error: the gateway's own, or upstream's.
         case error
+        // What an observing gateway sends upstream, by what a cache would have done.
+        case observedHit = "observed-hit"
+        case observedJoin = "observed-join"
+        case observedMiss = "observed-miss"
 
         init(_ status: CacheStatus) {
             switch status {
@@ -20,6 +24,9 @@ struct RequestRecord: Sendable {
             case .joined: self = .joined
             case .stale: self = .stale
             case .miss: self = .miss
+            case .bypassed(.observedHit): self = .observedHit
+            case .bypassed(.observedJoin): self = .observedJoin
+            case .bypassed(.observedMiss): self = .observedMiss
             case .bypassed: self = .bypass
             }
         }
@@ -28,9 +35,12 @@ struct RequestRecord: Sendable {
         var isSaved: Bool {
             switch self {
             case .hitMemory, .hitRedis, .hitDisk, .joined, .stale: true
-            case .miss, .bypass, .error: false
+            case .miss, .bypass, .error, .observedHit, .observedJoin, .observedMiss: false
             }
         }
+
+        /// Whether no call would have been paid for, had the gateway not observed only.
+        var wouldBeSaved: Bool { self == .observedHit || self == .observedJoin }
     }
 
     /// When the request came.
@@ -57,6 +67,8 @@ struct RequestRecord: Sendable {
     var spent: Double?
     /// US dollars not paid, at least; nil where that is not known.
     var saved: Double?
+    /// US dollars that a cache would not have paid, at least, where it is observed only; nil where that is not known.
+    var wouldSave: Double?
     /// From the request's last byte to the answer's last byte, in nanoseconds.
     var nanoseconds: UInt64 = 0
     /// How much longer the upstream call took that this answer comes from, in milliseconds.
@@ -88,6 +100,7 @@ struct RequestRecord: Sendable {
             ("saved_usd", self.saved.map { .decimal($0, places: 8) } ?? .null),
             ("saved_ms", count(self.millisecondsSaved)),
         ]
+        if let wouldSave { members.append(("would_save_usd", .decimal(wouldSave, places: 8))) }
         if !self.tags.isEmpty { members.append(("tags", .array(self.tags.map(JSONValue.string)))) }
         return JSONObject(members)
     }

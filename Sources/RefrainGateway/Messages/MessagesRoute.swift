@@ -299,6 +299,9 @@ struct MessagesRoute: Sendable {
             if record.result != .joined { record.millisecondsSaved = Int(details.upstreamMilliseconds) }
         } else {
             record.spent = details.cost
+            if record.result.wouldBeSaved {
+                record.wouldSave = models.saving(of: details.usage, model: details.answeringModel)
+            }
         }
     }
 
@@ -311,6 +314,7 @@ struct MessagesRoute: Sendable {
             record.saved = models.saving(of: usage, model: meter.model)
         } else {
             record.spent = models.cost(of: usage, model: meter.model)
+            if record.result.wouldBeSaved { record.wouldSave = models.saving(of: usage, model: meter.model) }
         }
     }
 

@@ -182,6 +182,10 @@ import Testing
             let second = try await gateway.ask(headers: [.key, HTTPHeader("cache-control", "only-if-cached")])
             #expect(second.cache == "BYPASS" && second.reason == "observed-hit")
             #expect(gateway.upstream.requests.count == 2)
+            let statistics = try await gateway.ask("/_refrain/api/stats", method: "GET").text
+            #expect(statistics.contains(#""observed-hit":1,"observed-join":0,"observed-miss":1"#))
+            let money = try #require(statistics.firstMatch(of: /"would_save_usd":([0-9.]+)/)).1
+            #expect(try #require(Double(money)) > 0)
         }
     }
 

@@ -381,10 +381,10 @@ async def slow_drip(run):
 @check()
 async def timeouts(run):
     """A client that gives up and asks again; through the gateway the answer is under way or there by then."""
-    asked = run.question("[[simulate fault=delay:1s]] Slow")
+    asked = run.question("[[simulate fault=delay:2s]] Slow")
     if run.name != "hits":
         try:
-            run.client.with_options(timeout=0.3).messages.create(**asked)
+            run.client.with_options(timeout=0.8).messages.create(**asked)
             return "no timeout"
         except anthropic.APITimeoutError:
             pass
@@ -440,22 +440,29 @@ async def retries(run):
     results = {}
     for fault in ("overloaded", "spend-limit", "error:400"):
         asked = run.question(f"Retried {fault}")
-        before = counted(run)
-        shown = failure(run, {"max_retries": 2}, asked, fault)
-        results[fault] = shown["class"], shown["attempt"], counted(run) - before - 1
-    before = counted(run)
-    failure(run, {"max_retries": 2}, run.question("Retried reset"), "reset")
-    calls = counted(run) - before - 1
+        shown, calls = counting(run, lambda: failure(run, {"max_retries": 2}, asked, fault))
+        results[fault] = shown["class"], shown["attempt"], calls
+    asked = run.question("Retried reset")
+    _, calls = counting(run, lambda: failure(run, {"max_retries": 2}, asked, "reset"))
     # Each of the three may meet a kept connection that had been closed, and is then sent once more.
     assert calls == 3 or run.is_gateway and calls <= 6, f"a reset, tried three times, came to {calls} calls"
     return results
 
 
-def counted(run):
-    """The requests of this minute, itself included, by the API's own count; where a minute ends soon, waits for it."""
-    left = 60 - time.time() % 60
-    if left < 5:
-        time.sleep(left + 0.1)
+def counting(run, ask):
+    """What `ask` returns, and how many requests reached the API meanwhile, by its own count: it starts anew each minute, and
+    where one ended meanwhile `ask` is called again."""
+    while True:
+        minute = time.time() // 60
+        before = requests_of_this_minute(run)
+        answer = ask()
+        calls = requests_of_this_minute(run) - before - 1
+        if time.time() // 60 == minute:
+            return answer, calls
+
+
+def requests_of_this_minute(run):
+    """The requests of this minute, itself included."""
     raw = run.client.with_options(base_url=run.direct).messages.with_raw_response.create(
         model=run.model, max_tokens=5, messages=user(f"Counted {uuid.uuid4()}"))
     headers = raw.headers
