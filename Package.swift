@@ -95,6 +95,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -102,11 +103,14 @@ let package = Package(
             ],
             resources: [.embedInCode("Admin/dashboard.html")]
         ),
+        // Trace readers, workloads, simulators and reports.
+        .target(name: "RefrainBench", dependencies: ["Refrain", "RefrainCore", "RefrainKeys"]),
         .target(name: "RefrainTesting", dependencies: ["RefrainCore", "RefrainKeys"]),
         .executableTarget(
             name: "RefrainCommand",
             dependencies: [
-                "Refrain", "RefrainCore", "RefrainGateway", "RefrainKeys", "RefrainRedis", "RefrainSimulator",
+                "Refrain", "RefrainBench", "RefrainCore", "RefrainGateway", "RefrainKeys", "RefrainRedis",
+                "RefrainSimulator",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
@@ -136,7 +140,7 @@ let package = Package(
         ),
         // Counts heap allocations in tests of the hit path.
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-        // What tests of several modules share: executables, and the official Python SDK.
+        // What tests of several modules share: executables, certificates, and the official Python SDK.
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(
             name: "RefrainKeysTests",
@@ -153,13 +157,14 @@ let package = Package(
             name: "RefrainTests",
             dependencies: [
                 "CAllocationCounter", "Refrain", "RefrainCore", "RefrainKeys", "RefrainSimulator", "RefrainTesting",
+                "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(
             name: "RefrainRedisTests",
             dependencies: [
-                "CHiredis", "RefrainRedis", "RefrainCore", "RefrainKeys", "RefrainTesting", "TestSupport",
+                "CHiredis", "Refrain", "RefrainRedis", "RefrainCore", "RefrainKeys", "RefrainTesting", "TestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -184,6 +189,10 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             exclude: ["Python/sdk_gateway.py", "Python/controls_check.py", "Python/dashboard_check.py"]
+        ),
+        .testTarget(
+            name: "RefrainBenchTests",
+            dependencies: ["Refrain", "RefrainBench", "RefrainCore", "RefrainKeys", "RefrainTesting"]
         ),
         .testTarget(
             name: "RefrainSimulatorTests",

@@ -26,9 +26,8 @@ struct RefrainCommand: AsyncParsableCommand {
         commandName: "refrain",
         abstract: "A response cache for the Claude Messages API.",
         subcommands: [
-            ServeCommand.self, RunCommand.self, KeyCommand.self, ExplainCommand.self, SimulateCommand.self,
-            StatsCommand.self,
-            InspectCommand.self, PurgeCommand.self, MemberCommand.self,
+            ServeCommand.self, RunCommand.self, KeyCommand.self, ExplainCommand.self, BenchCommand.self,
+            SimulateCommand.self, StatsCommand.self, InspectCommand.self, PurgeCommand.self, MemberCommand.self,
         ])
 }
 

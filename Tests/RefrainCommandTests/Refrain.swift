@@ -9,6 +9,10 @@ struct Refrain {
     var environment: [String: String] = [:]
 
     init(_ arguments: String..., input: String? = nil, environment: [String: String] = [:]) {
+        self.init(arguments, input: input, environment: environment)
+    }
+
+    init(_ arguments: [String], input: String? = nil, environment: [String: String] = [:]) {
         self.arguments = arguments
         self.input = input
         self.environment = environment

@@ -113,4 +113,14 @@ enum FileContents {
         }
         return path == "-" ? try readAll() : try descriptor.closeAfter(readAll)
     }
+
+    /// Writes the file at `path`, in the place of what it holds.
+    ///
+    /// - Throws: `Errno` where it cannot be opened or written.
+    static func write(_ bytes: [UInt8], to path: String) throws {
+        let descriptor = try FileDescriptor.open(
+            FilePath(path), .writeOnly, options: [.create, .truncate],
+            permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        _ = try descriptor.closeAfter { try descriptor.writeAll(bytes) }
+    }
 }

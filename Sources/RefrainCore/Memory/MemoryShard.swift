@@ -9,20 +9,23 @@ struct MemoryShard: ~Copyable {
     private let entriesBound: Int
     private var slab = EntrySlab()
     private var index = KeyIndex()
-    private var recency = RecencyList()
+    private let eviction: MemoryStore.Eviction
+    private var evictor: Evictor
     private var entryBytes = 0
     private var isClosed: Bool
     /// What was done here, and the number of entries; its `bytes` are left to ``statistics``.
     private var counts = StoreStatistics()
 
-    init(bytes: Int, entries: Int, isClosed: Bool = false) {
+    init(bytes: Int, entries: Int, eviction: MemoryStore.Eviction, isClosed: Bool = false) {
         self.bytesBound = bytes
         self.entriesBound = entries
+        self.eviction = eviction
+        self.evictor = Evictor(eviction, bytes: bytes)
         self.isClosed = isClosed
     }
 
-    /// The bytes held: entries, slots and index.
-    private var bytes: Int { self.entryBytes + self.slab.bytes + self.index.bytes }
+    /// The bytes held: entries, slots, index and what the eviction policy keeps.
+    private var bytes: Int { self.entryBytes + self.slab.bytes + self.index.bytes + self.evictor.bytes }
 
     /// What was done here, and what is held.
     var statistics: StoreStatistics {
@@ -53,7 +56,9 @@ struct MemoryShard: ~Copyable {
             guard let envelope = self.take(index, hash: hash) else { return .nothing }
             return .expired(envelope)
         }
-        self.recency.used(index, in: self.slab)
+        if self.evictor.use(index, hash: hash, in: self.slab) {
+            self.evictor.sample(index, hash: hash, cost: envelope.details.cost, in: self.slab)
+        }
         self.counts.hits += 1
         return .readable(envelope)
     }
@@ -80,37 +85,41 @@ struct MemoryShard: ~Copyable {
     ) -> (MemoryStore.Insertion, [Envelope]) {
         if self.isClosed { return (.closed, []) }
         var removed: [Envelope] = []
+        var isKnown = false
         if let index = self.index.find(envelope.key, hash: hash, in: self.slab) {
             if keepingNewer, let present = self.slab.slot(index).pointee.envelope, present.created > envelope.created {
                 return (.superseded, [])
             }
+            isKnown = self.evictor.isKept(index, in: self.slab)
             if let replaced = self.take(index, hash: hash) { removed.append(replaced) }
         }
         while self.counts.entries >= self.entriesBound || self.bytes + bytes + self.growth > self.bytesBound {
-            guard let victim = self.recency.victim,
-                let evicted = self.take(victim, hash: self.slab.slot(victim).pointee.key.mixedWord)
-            else {
+            guard let (victim, wasOnTrial) = self.evictor.victim(in: self.slab) else {
                 self.counts.rejections += 1
                 return (.tooLarge, removed)
             }
+            let victimHash = self.slab.slot(victim).pointee.key.mixedWord
+            if wasOnTrial { self.evictor.remember(victimHash) }
+            if let evicted = self.take(victim, hash: victimHash) { removed.append(evicted) }
             self.counts.evictions += 1
-            removed.append(evicted)
         }
         let index = self.slab.allocate(for: envelope.key)
         let slot = self.slab.slot(index)
         slot.pointee.envelope = envelope
         slot.pointee.staleUntil = envelope.staleUntil
-        slot.pointee.bytes = bytes
+        slot.pointee.node = self.evictor.node(bytes: bytes, cost: envelope.details.cost)
         self.index.insert(index, hash: hash, in: self.slab)
-        self.recency.inserted(index, in: self.slab)
+        self.evictor.add(index, hash: hash, cost: envelope.details.cost, isKnown: isKnown, in: self.slab)
         self.entryBytes += bytes
         self.counts.entries += 1
         self.counts.insertions += 1
         return (.stored, removed)
     }
 
-    /// The bytes that slots and index take on for one more entry, at the worst moment.
-    private var growth: Int { (self.slab.isFull ? EntrySlab.chunkBytes : 0) + self.index.bytesToGrow }
+    /// The bytes that all but the entry itself take on for one more, at the worst moment.
+    private var growth: Int {
+        (self.slab.isFull ? EntrySlab.chunkBytes : 0) + self.index.bytesToGrow + self.evictor.bytesToGrow
+    }
 
     /// Counts an entry that is too large for the store, and removes what it was to replace.
     mutating func reject(_ key: RequestKey, hash: UInt64) -> Envelope? {
@@ -154,7 +163,8 @@ struct MemoryShard: ~Copyable {
     mutating func exchange(onlyIfEmpty: Bool, closing: Bool) -> MemoryShard? {
         if onlyIfEmpty, self.counts.entries > 0 { return nil }
         var fresh = MemoryShard(
-            bytes: self.bytesBound, entries: self.entriesBound, isClosed: self.isClosed || closing)
+            bytes: self.bytesBound, entries: self.entriesBound, eviction: self.eviction,
+            isClosed: self.isClosed || closing)
         fresh.counts = self.counts
         fresh.counts.entries = 0
         swap(&self, &fresh)
@@ -165,8 +175,8 @@ struct MemoryShard: ~Copyable {
     private mutating func take(_ index: UInt32, hash: UInt64) -> Envelope? {
         let slot = self.slab.slot(index)
         self.index.remove(index, hash: hash, in: self.slab)
-        self.recency.removed(index, in: self.slab)
-        self.entryBytes -= slot.pointee.bytes
+        self.evictor.remove(index, in: self.slab)
+        self.entryBytes -= Int(slot.pointee.node.bytes)
         self.counts.entries -= 1
         let envelope = slot.pointee.envelope.take()
         self.slab.free(index)

@@ -13,6 +13,9 @@ extension MemoryStore {
         /// The most entries; nil for as many as the bytes allow. Divided among the shards likewise.
         public var entries: Int?
 
+        /// Which entries leave when room is needed.
+        public var eviction: Eviction
+
         /// The number of shards, each with its own lock: rounded up to a power of two, at most 4,096.
         ///
         /// By default one for each 4 MiB of the bound, at most 16; and so few that each may hold 64 entries, where
@@ -23,7 +26,7 @@ extension MemoryStore {
         /// shard holds then.
         ///
         /// A larger entry is refused and counted as a rejection. An entry never takes more than its shard's share, so a
-        /// part greater than one over the number of shards does not allow more than that.
+        /// part greater than one over the number of shards does not allow more than that, nor ever 4 GiB or more.
         public var maximumEntryShare: Double
 
         /// How long ``MemoryStore/run()`` waits between sweeps.
@@ -31,11 +34,12 @@ extension MemoryStore {
 
         /// Creates a configuration. See the properties for what each value means.
         public init(
-            bytes: Int = 256 << 20, entries: Int? = nil, shards: Int? = nil, maximumEntryShare: Double = 1.0 / 32,
-            sweepInterval: Duration = .seconds(30)
+            bytes: Int = 256 << 20, entries: Int? = nil, eviction: Eviction = .adaptive, shards: Int? = nil,
+            maximumEntryShare: Double = 1.0 / 32, sweepInterval: Duration = .seconds(30)
         ) {
             self.bytes = bytes
             self.entries = entries
+            self.eviction = eviction
             self.shards = shards
             self.maximumEntryShare = maximumEntryShare
             self.sweepInterval = sweepInterval
@@ -55,7 +59,8 @@ extension MemoryStore {
         var maximumEntryBytes: Int {
             let share = Double(max(0, self.bytes)) * min(max(self.maximumEntryShare, 0), 1)
             return min(
-                share.isNaN ? 0 : Int(exactly: share.rounded(.down)) ?? .max, max(0, self.bytes) / self.shardCount)
+                share.isNaN ? 0 : Int(exactly: share.rounded(.down)) ?? .max, max(0, self.bytes) / self.shardCount,
+                Int(UInt32.max))
         }
     }
 }

@@ -1,6 +1,6 @@
 public import RefrainKeys
 
-/// Envelopes in the process's memory, bounded by bytes, the least recently used leaving first.
+/// Envelopes in the process's memory, bounded by bytes; which leave first is a ``Configuration/eviction`` policy's choice.
 ///
 /// Synchronous inside: ``lookup(_:now:)`` is what a cache hit costs. It is a ``ResponseStore`` too, for whoever takes
 /// any; none of the methods suspends.
@@ -54,14 +54,16 @@ public final class MemoryStore: ResponseStore {
         self.time = time
         self.maximumEntryBytes = configuration.maximumEntryBytes
         self.shardShift = UInt64(UInt64.bitWidth - count.trailingZeroBitCount)
-        self.shards = LockedStripes(count: count) { _ in MemoryShard(bytes: bytes, entries: entries) }
+        self.shards = LockedStripes(count: count) { _ in
+            MemoryShard(bytes: bytes, entries: entries, eviction: configuration.eviction)
+        }
     }
 
     // The high bits; a shift by all 64, where there is one shard, leaves 0.
     @inline(__always)
     private func shard(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> self.shardShift) }
 
-    /// The readable entry under `key`, fresh or stale, and makes it the most recently used.
+    /// The readable entry under `key`, fresh or stale, and notes the use.
     ///
     /// - Returns: Nil where there is no entry, where `now` is not before its `staleUntil`, where it was purged, and where
     ///   ``generations`` cannot say.
@@ -191,7 +193,7 @@ public final class MemoryStore: ResponseStore {
     /// Sweeps again and again, ``Configuration/sweepInterval`` apart, until the task is cancelled.
     ///
     /// For whoever owns the store to run in a task of its own. A store that is never swept keeps its bound all the same:
-    /// dead entries then leave when they are read, or when they are the least recently used.
+    /// dead entries then leave when they are read, or when they are the next to be evicted.
     public func run() async {
         while true {
             do {

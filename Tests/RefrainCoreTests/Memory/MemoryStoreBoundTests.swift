@@ -123,7 +123,7 @@ import Testing
     @Test(arguments: [UInt64(1), 2, 3])
     func evictsAsASimpleListDoes(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
-        let store = sampleStore(.init(entries: 40))
+        let store = sampleStore(.init(entries: 40, eviction: .lru))
         var model: [Int] = []
         for _ in 0..<4_000 {
             let number = Int.random(in: 0..<80, using: &random)

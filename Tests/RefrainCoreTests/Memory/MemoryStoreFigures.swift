@@ -10,8 +10,8 @@ struct MemoryStoreFigures {
     private static let now = Timestamp(milliseconds: 1_500)
     private static let entries = 50_000
 
-    private static func filled() -> (MemoryStore, [RequestKey]) {
-        let store = sampleStore()
+    private static func filled(_ eviction: MemoryStore.Eviction = .adaptive) -> (MemoryStore, [RequestKey]) {
+        let store = sampleStore(.init(eviction: eviction))
         var random = SeededGenerator(seed: 1)
         let keys = (0..<Self.entries).map { number in
             RequestKey(bytes: random.bytes(RequestKey.byteCount)) ?? sampleKey(number)
@@ -31,13 +31,13 @@ struct MemoryStoreFigures {
                 group.addTask {
                     let start = (TimeSource.system.monotonicNanoseconds(), Self.processorNanoseconds())
                     var hits = 0
+                    // At random: where the same order comes again and again, an LRU list brings the next entry along.
+                    var random = UInt64(thread) &+ 1
                     keys.withUnsafeBufferPointer { keys in
-                        let step = 7_907 % keys.count
-                        var at = thread * 7_919 % keys.count
                         for _ in 0..<rounds {
+                            random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                            let at = Int(truncatingIfNeeded: ((random &>> 32) &* UInt64(keys.count)) &>> 32)
                             if store.lookup(keys[at], now: Self.now) != nil { hits += 1 }
-                            at += step
-                            if at >= keys.count { at -= keys.count }
                         }
                     }
                     #expect(hits == rounds)
@@ -58,17 +58,31 @@ struct MemoryStoreFigures {
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
-    @Test func hits() async {
-        let (store, keys) = Self.filled()
+    @Test(arguments: [MemoryStore.Eviction.adaptive, .lru])
+    func hits(eviction: MemoryStore.Eviction) async {
+        let (store, keys) = Self.filled(eviction)
         let few = Array(keys.prefix(1_000))
         for (name, keys) in [("50,000 keys", keys), ("1,000 keys", few), ("one key", [keys[0]])] {
             let one = await Self.nanosecondsPerHit(store, keys, threads: 1)
             let two = await Self.nanosecondsPerHit(store, keys, threads: 2)
             print(
-                "\(name): on one thread \(one.clock.rounded()) ns a hit (\(one.processor.rounded()) of the processor), "
+                "\(eviction), \(name): on one thread \(one.clock.rounded()) ns a hit (\(one.processor.rounded()) of the processor), "
                     + "on two at once \(two.clock.rounded()) ns each (\(two.processor.rounded())): "
                     + "\((one.clock / two.clock * 200).rounded() / 100) times the throughput")
         }
+    }
+
+    /// In full stores, in which hits are noted in shadow caches: all of them where few entries fit, some where many do.
+    @Test(arguments: [MemoryStore.Eviction.adaptive, .lru], [1_000, 25_000])
+    func hitsInAFullStore(eviction: MemoryStore.Eviction, entries: Int) async {
+        let store = sampleStore(.init(entries: entries, eviction: eviction, shards: 4))
+        let keys = (0..<2 * entries).map(sampleKey)
+        for key in keys { store.insert(sampleEnvelope(key, body: [UInt8](repeating: 0, count: 1_500)), now: Self.now) }
+        let held = keys.filter { store.lookup($0, now: Self.now) != nil }
+        let one = await Self.nanosecondsPerHit(store, held, threads: 1)
+        print(
+            "\(eviction), full of \(held.count) entries: \(one.clock.rounded()) ns a hit "
+                + "(\(one.processor.rounded()) of the processor)")
     }
 
     @Test func bytes() {

@@ -1,0 +1,65 @@
+import Foundation
+import RefrainCore
+import Testing
+
+@Suite struct BenchCommandTests {
+    private static func line(_ question: String, _ time: String) -> String {
+        #"{"time":"\#(time)","body":{"model":"claude-sonnet-4-5","max_tokens":9,"messages":[{"role":"user","content":"\#(question)"}]}}"#
+    }
+
+    /// Three requests of one question, an hour and a day apart, and one of another.
+    private static let traffic = [
+        Self.line("a", "2026-01-01T00:00:00Z"), Self.line("a", "2026-01-01T01:00:00Z"),
+        Self.line("b", "2026-01-01T02:00:00Z"), Self.line("a", "2026-01-02T01:00:00Z"),
+    ].joined(separator: "\n")
+
+    @Test func ownTrafficIsReplayed() throws {
+        let file = try TemporaryFile(Array(Self.traffic.utf8))
+        let page = try TemporaryFile()
+        let result = try Refrain(
+            "bench", "hit-rate", file.path, "--kind", "re-run", "--ttl", "5m,2h,inf", "--json", "--html", page.path
+        ).run()
+        #expect(result.status == 0, "\(result.errors)")
+        let report = try JSONValue(Array(result.output.utf8))
+        let section = try #require(report["sections"]?.array?.first)
+        #expect(section["label"]?.string == "re-run")
+        let rows = try #require(section["rows"]?.array)
+        #expect(rows.map { $0["hits"]?.double } == [0, 0.25, 0.5])
+        #expect(rows.map { $0["lost_to_expiry"]?.double } == [0.5, 0.25, 0])
+        #expect(rows.allSatisfy { $0["bound"]?.double == 0.5 })
+        let html = try String(contentsOfFile: page.path, encoding: .utf8)
+        #expect(html.hasPrefix("<!doctype html>") && html.contains("Requests saved by lifetime"))
+    }
+
+    @Test func tablesAreForPeople() throws {
+        let file = try TemporaryFile(Array(Self.traffic.utf8))
+        let hits = try Refrain("bench", "hit-rate", file.path, "--ttl", "inf", "--size", "1MB").run()
+        #expect(hits.status == 0 && hits.output.contains("50.0 %") && hits.output.contains("[live]"), "\(hits.output)")
+        let money = try Refrain("bench", "prompt-cache", file.path, "--response-cache", "inf").run()
+        #expect(money.status == 0 && money.output.contains("nothing marked"), "\(money.output)\(money.errors)")
+        #expect(money.output.contains("answers 2 requests"))
+    }
+
+    @Test func generatedWorkloadsNeedNoFiles() throws {
+        let result = try Refrain("bench", "hit-rate", "bursts", "--scale", "0.02", "--ttl", "1h", "--no-money").run()
+        #expect(result.status == 0 && result.output.contains("bursts [live]"), "\(result.errors)")
+        let eviction = try Refrain("bench", "eviction", "--requests", "2000", "--capacities", "5,50").run()
+        #expect(eviction.status == 0 && eviction.output.contains("Money saved"), "\(eviction.errors)")
+        let list = try Refrain("bench", "list").run()
+        #expect(list.status == 0 && list.output.contains("bursts") && list.output.contains("openhands"))
+    }
+
+    @Test func whatIsWrongIsSaid() throws {
+        let nowhere = try Refrain("bench", "hit-rate", "no-such-trace").run()
+        #expect(nowhere.status == 2 && nowhere.errors.contains("refrain bench list"), "\(nowhere.errors)")
+        let set = try Refrain("bench", "hit-rate", "openhands").run()
+        #expect(set.status == 2 && set.errors.contains("https://") && set.errors.contains("--traces"), "\(set.errors)")
+        let file = try TemporaryFile(Array("\(Self.line("a", "2026-01-01T00:00:00Z"))\nnonsense\n".utf8))
+        let malformed = try Refrain("bench", "hit-rate", file.path).run()
+        #expect(malformed.status == 1 && malformed.errors.contains(":2: not JSON"), "\(malformed.errors)")
+        for arguments in [["--ttl", "soon"], ["--ttl", "0"], ["--size", "big"], ["--scale", "99"]] {
+            let wrong = try Refrain(["bench", "hit-rate", "bursts"] + arguments).run()
+            #expect(wrong.status == 2 && wrong.errors.contains(arguments[0]), "\(wrong.errors)")
+        }
+    }
+}
