@@ -228,7 +228,7 @@ for target in package.targets where !["CCurl", "CHiredis", "CZlib", "CAllocation
 if Context.environment["REFRAIN_CORE_ONLY"] != nil {
     let core: Set = [
         "CAllocationCounter", "CCurl", "Refrain", "RefrainCore", "RefrainKeys", "RefrainSimulator", "RefrainTesting",
-        "RefrainCoreTests", "RefrainKeysTests", "RefrainTests",
+        "RefrainCoreTests", "RefrainKeysTests", "RefrainTests", "TestSupport",
     ]
     package.targets.removeAll { !core.contains($0.name) }
     package.products.removeAll { !core.contains($0.name) }

@@ -70,21 +70,18 @@ public final class Gateway: Service {
     ) throws(GatewayConfigurationError) -> any Service {
         let configuration = state.configuration
         let responder = GatewayResponder(state)
-        let channel = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [
-                ConnectionGuard(limits: configuration.limits, census: state.census, admitsBody: responder.admitsBody),
-                MemoryAnswers(responder, reserve: state.cache.reserve),
-            ],
-            httpDecoderConfiguration: .init(
-                maxHeaderFieldSize: configuration.limits.headerBytes,
-                maxHeaderListSize: configuration.limits.headerBytes))
+        let http1 = HTTPServerBuilder { handle in
+            GatewayChannel(
+                limits: configuration.limits, census: state.census, admitsBody: responder.admitsBody,
+                memoryAnswers: { MemoryAnswers(responder, reserve: state.cache.reserve) }, responder: handle)
+        }
         let builder: HTTPServerBuilder
         do {
             builder =
                 if let files = configuration.tls {
-                    try .tls(.http1(configuration: channel), tlsConfiguration: Self.tls(files))
+                    try .tls(http1, tlsConfiguration: Self.tls(files))
                 } else {
-                    .http1(configuration: channel)
+                    http1
                 }
             return try builder.buildServer(
                 configuration: ServerConfiguration(
@@ -113,14 +110,21 @@ public final class Gateway: Service {
         guard !chain.isEmpty else {
             throw GatewayConfigurationError("the file \(files.certificate) holds no certificate in PEM")
         }
+        let key: NIOSSLPrivateKey
         do {
-            let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
-            var configuration = TLSConfiguration.makeServerConfiguration(
-                certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
-            configuration.applicationProtocols = ["http/1.1"]
-            return configuration
+            key = try NIOSSLPrivateKey(file: files.key, format: .pem)
         } catch {
             throw GatewayConfigurationError("the private key \(files.key) cannot be read: \(error)")
         }
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+        configuration.applicationProtocols = ["http/1.1"]
+        do {
+            _ = try NIOSSLContext(configuration: configuration)
+        } catch {
+            throw GatewayConfigurationError(
+                "the private key \(files.key) and the certificate \(files.certificate) do not go together: \(error)")
+        }
+        return configuration
     }
 }

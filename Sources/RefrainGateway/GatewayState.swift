@@ -69,6 +69,7 @@ final class GatewayState: Sendable {
             metadata: [
                 "key": "\(record.key?.hex ?? "-")", "result": "\(record.result.rawValue)",
                 "reason": "\(record.reason ?? "-")", "status": "\(record.status)",
+                "request-id": "\(record.requestID ?? "-")",
             ])
     }
 }

@@ -68,13 +68,4 @@ struct RedisArguments: ParsableArguments {
             throw ValidationError("--redis: \(error.message)")
         }
     }
-
-    /// The place, for a command that needs one.
-    func requiredPlace(config: String?, environment: [String: String]) async throws -> Place {
-        let settings = try await Settings(file: config, environment: environment)
-        guard let place = try self.place(settings) else {
-            throw ValidationError("which Redis? Name it with --redis or REFRAIN_REDIS")
-        }
-        return place
-    }
 }

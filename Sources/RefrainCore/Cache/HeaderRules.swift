@@ -22,6 +22,12 @@ package enum HeaderRules {
         headers.filter { ["content-type", "cache-control", "request-id"].contains($0.name) }
     }
 
+    /// The fields that a caller is given who shares the error of another's call: those, and when to try again.
+    static func sharedByError(_ headers: [HTTPHeader]) -> [HTTPHeader] {
+        let kept: Set = ["content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry"]
+        return headers.filter { kept.contains($0.name) }
+    }
+
     /// The fields of a stream for one who wants a message, or the other way round: all but those that describe the
     /// body's form.
     package static func converted(_ headers: [HTTPHeader], contentType: String) -> [HTTPHeader] {

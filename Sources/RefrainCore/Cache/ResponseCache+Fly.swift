@@ -327,7 +327,8 @@ extension FlightFailure {
     /// Upstream answered with something other than a 200.
     init(_ error: UpstreamResponseError) {
         self.init(
-            error: error, concernsCredential: [401, 402, 403, 429].contains(error.status),
+            // Beside the credential itself: what an organisation may use, and what is left of its limits (400 and 404 too).
+            error: error, concernsCredential: [400, 401, 402, 403, 404, 429].contains(error.status),
             isTransient: error.status == 408 || error.status == 429 || (500...599).contains(error.status),
             refusal: .status)
     }

@@ -147,7 +147,7 @@ public final class ResponseCache: Sendable {
     public struct TierHealth: Hashable, Sendable {
         /// What it is called in answers.
         public var tier: CacheTier
-        /// Whether its circuit breaker is open, so that requests do without it.
+        /// Whether its circuit breaker is open, so that a request that comes now does without it.
         public var isLeftAlone: Bool
         /// Whether it was heard of lately, so that what others purge is known.
         public var isHeard: Bool

@@ -70,10 +70,12 @@ struct AdminGuard: Sendable {
         }
     }
 
-    /// A host without its port.
+    /// A host without its port; the whole where it is none, which is then nobody's name.
     private static func name(of host: String) -> String {
-        if host.hasPrefix("[") { return String(host.prefix { $0 != "]" }) + "]" }
-        return String(host.prefix { $0 != ":" })
+        let name = host.hasPrefix("[") ? String(host.prefix { $0 != "]" }) + "]" : String(host.prefix { $0 != ":" })
+        let port = host.dropFirst(name.count)
+        let isPort = port.first == ":" && port.dropFirst().utf8.allSatisfy { (0x30...0x39).contains($0) }
+        return port.isEmpty || isPort ? name : host
     }
 }
 

@@ -106,7 +106,8 @@ struct AdminRoute: Sendable {
     private func entry(_ text: Substring) async throws(Refusal) -> Answer {
         guard let key = RequestKey(hex: text) else { throw .invalid("a key has 64 hex digits") }
         guard let (envelope, tier) = await self.state.cache.find(key) else {
-            throw Refusal(status: 404, kind: .notFound, "nothing that may be read is stored under the key")
+            throw Refusal(
+                status: 404, kind: .notFound, "nothing that may be read is stored under the key", code: "no_entry")
         }
         let now = self.state.time.now()
         let details = envelope.details

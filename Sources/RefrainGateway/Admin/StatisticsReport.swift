@@ -18,6 +18,7 @@ struct StatisticsReport {
             "saved_seconds": .decimal(Double(ledger.millisecondsSaved) / 1_000, places: 1),
             "tokens": ["billed": Self.usage(ledger.billed), "saved": Self.usage(ledger.spared)],
             "latency_ms": Self.latencies(ledger), "tiers": Self.tiers(cache, state.cache.secondTier),
+            "purges": Self.purges(state.cache.memory.generations.record),
             "flights": ["under_way": .count(cache.flights), "bytes": .count(cache.inFlightBytes)],
             "upstream": Self.upstream(ledger, cache), "not_stored": Self.notStored(cache),
             "models": Self.totals(ledger.models), "tags": Self.totals(ledger.tags),
@@ -131,6 +132,10 @@ struct StatisticsReport {
             ])
         }
         return .array(tiers)
+    }
+
+    private static func purges(_ record: GenerationRecord) -> JSONValue {
+        ["clock": .count(Int(clamping: record.clock)), "labels": .count(record.fields.count)]
     }
 
     private static func totals(_ table: [String: GatewayLedger.Totals]) -> JSONValue {

@@ -19,10 +19,14 @@ struct GatewayLedger: Sendable {
         mutating func add(_ record: RequestRecord) {
             self.requests += 1
             if record.result.isSaved { self.saved += 1 }
-            self.spentUSD += record.spent ?? 0
             self.savedUSD += record.saved ?? 0
             self.wouldSaveUSD += record.wouldSave ?? 0
-            if record.result != .error, record.spent == nil, record.saved == nil { self.unpriced += 1 }
+            if record.result.isSaved, record.saved == nil { self.unpriced += 1 }
+        }
+
+        /// Counts what a call cost; nil where that is not known.
+        mutating func add(cost: Double?) {
+            if let cost { self.spentUSD += cost } else { self.unpriced += 1 }
         }
     }
 
@@ -61,7 +65,8 @@ struct GatewayLedger: Sendable {
     private var recent: [RequestRecord] = []
     private var nextRecent = 0
 
-    /// Counts a request of `/v1/messages`.
+    /// Counts a request of `/v1/messages`. What calls cost is counted by ``addCall(_:cost:model:at:)``: a call may go on when
+    /// the request that began it is over.
     mutating func add(_ record: RequestRecord) {
         let index = record.result.index
         self.totals.add(record)
@@ -75,9 +80,7 @@ struct GatewayLedger: Sendable {
             }
         }
         self.millisecondsSaved = self.millisecondsSaved.addingAtMost(max(0, record.millisecondsSaved))
-        if let usage = record.usage {
-            if record.result.isSaved { self.spared = self.spared + usage } else { self.billed = self.billed + usage }
-        }
+        if let usage = record.usage, record.result.isSaved { self.spared = self.spared + usage }
         if !record.model.isEmpty {
             Self.raise(&self.models, record.model) {
                 $0.add(record)
@@ -92,15 +95,8 @@ struct GatewayLedger: Sendable {
                 Totals()
             }
         }
-        let number = record.time.milliseconds / (Self.bucketSeconds * 1_000)
-        if self.buckets.last.map({ $0.number < number }) ?? true {
-            if self.buckets.count == Self.bucketCount { self.buckets.removeFirst() }
-            self.buckets.append(Bucket(number: number))
-        }
-        // A clock that was set back counts towards the last bucket.
-        let last = self.buckets.count - 1
+        let last = self.bucket(at: record.time)
         self.buckets[last].results[index] += 1
-        self.buckets[last].spentUSD += record.spent ?? 0
         self.buckets[last].savedUSD += record.saved ?? 0
         if self.recent.count < Self.recentCount {
             self.recent.append(record)
@@ -108,6 +104,36 @@ struct GatewayLedger: Sendable {
             self.recent[self.nextRecent] = record
         }
         self.nextRecent = (self.nextRecent + 1) % Self.recentCount
+    }
+
+    /// Counts what a call to upstream used, as far as its answer told.
+    ///
+    /// - Parameters:
+    ///   - cost: In US dollars; nil where that is not known.
+    ///   - model: The model that was asked for; empty where that is not known.
+    mutating func addCall(_ usage: Usage, cost: Double?, model: String, at time: Timestamp) {
+        self.billed = self.billed + usage
+        self.totals.add(cost: cost)
+        if !model.isEmpty {
+            Self.raise(&self.models, model) {
+                $0.add(cost: cost)
+            } new: {
+                Totals()
+            }
+        }
+        let last = self.bucket(at: time)
+        self.buckets[last].spentUSD += cost ?? 0
+    }
+
+    /// Which bucket a time belongs to.
+    private mutating func bucket(at time: Timestamp) -> Int {
+        let number = time.milliseconds / (Self.bucketSeconds * 1_000)
+        if self.buckets.last.map({ $0.number < number }) ?? true {
+            if self.buckets.count == Self.bucketCount { self.buckets.removeFirst() }
+            self.buckets.append(Bucket(number: number))
+        }
+        // A clock that was set back counts towards the last bucket.
+        return self.buckets.count - 1
     }
 
     /// Counts a request that went through as it came.

@@ -61,6 +61,8 @@ struct RequestRecord: Sendable {
     var result = Result.error
     /// Why it was not answered from a store, or with an error.
     var reason: String?
+    /// The id that an error was given, by upstream or by the gateway; nil for anything else.
+    var requestID: String?
     /// The tokens of the answer; nil where they are not known.
     var usage: Usage?
     /// US dollars paid; nil where that is not known.
@@ -101,6 +103,7 @@ struct RequestRecord: Sendable {
             ("saved_ms", count(self.millisecondsSaved)),
         ]
         if let wouldSave { members.append(("would_save_usd", .decimal(wouldSave, places: 8))) }
+        if let requestID { members.append(("request_id", .string(requestID))) }
         if !self.tags.isEmpty { members.append(("tags", .array(self.tags.map(JSONValue.string)))) }
         return JSONObject(members)
     }

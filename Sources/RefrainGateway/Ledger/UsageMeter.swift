@@ -13,19 +13,23 @@ struct UsageMeter {
         var parser = SSEParser()
         // What is no event tells nothing, and is the caller's to judge.
         guard let events = try? parser.feed(raw) else { return }
-        for event in events {
-            switch StreamEvent(event) {
-            case .messageStart(let message):
-                self.usage = message.usage
-                self.model = message.model.rawValue
-            case .messageDelta(let delta):
-                var usage = self.usage ?? Usage()
-                usage.outputTokens = max(usage.outputTokens, delta.usage.outputTokens)
-                usage.inputTokens = max(usage.inputTokens, delta.usage.inputTokens)
-                usage.cacheReadTokens = max(usage.cacheReadTokens, delta.usage.cacheReadTokens)
-                self.usage = usage
-            default: break
-            }
+        for event in events { self.read(event) }
+    }
+
+    /// Takes an event.
+    mutating func read(_ event: ServerSentEvent) {
+        guard Self.mayTell(event.raw) else { return }
+        switch StreamEvent(event) {
+        case .messageStart(let message):
+            self.usage = message.usage
+            self.model = message.model.rawValue
+        case .messageDelta(let delta):
+            var usage = self.usage ?? Usage()
+            usage.outputTokens = max(usage.outputTokens, delta.usage.outputTokens)
+            usage.inputTokens = max(usage.inputTokens, delta.usage.inputTokens)
+            usage.cacheReadTokens = max(usage.cacheReadTokens, delta.usage.cacheReadTokens)
+            self.usage = usage
+        default: break
         }
     }
 

@@ -22,17 +22,25 @@ struct MessagesHead: Sendable {
             let value = field.value
             guard try !self.controls.read(name, value) else { continue }
             switch name {
-            case "x-api-key": self.identity.apiKey = Self.joined(self.identity.apiKey, value)
-            case "authorization": self.identity.authorization = Self.joined(self.identity.authorization, value)
-            case "anthropic-workspace-id": self.identity.workspace = Self.joined(self.identity.workspace, value)
-            case "anthropic-user-profile-id": self.identity.userProfile = Self.joined(self.identity.userProfile, value)
+            case "x-api-key": self.identity.apiKey = Self.joined(self.identity.apiKey, try Self.plain(name, value))
+            case "authorization":
+                self.identity.authorization = Self.joined(self.identity.authorization, try Self.plain(name, value))
+            case "anthropic-workspace-id":
+                self.identity.workspace = Self.joined(self.identity.workspace, try Self.plain(name, value))
+            case "anthropic-user-profile-id":
+                self.identity.userProfile = Self.joined(self.identity.userProfile, try Self.plain(name, value))
             case "anthropic-version":
                 let first = self.identity.version.isEmpty ? nil : self.identity.version
-                self.identity.version = Self.joined(first, value)
-            case "anthropic-beta": self.identity.betas.append(value)
+                self.identity.version = Self.joined(first, try Self.plain(name, value))
+            case "anthropic-beta": self.identity.betas.append(try Self.plain(name, value))
+            // What browsers must say; it changes nothing.
+            case "anthropic-dangerous-direct-browser-access": break
             case "content-encoding": self.contentEncoding = Self.coding(self.contentEncoding, value)
             case "content-length": self.contentLength = Int(value)
-            default: break
+            default:
+                // What is not known may change the answer.
+                guard name.hasPrefix("anthropic-") else { break }
+                self.identity.fields.append("\(name): \(try Self.plain(name, value))")
             }
         }
         let (version, sample) = self.controls.keyed
@@ -47,6 +55,13 @@ struct MessagesHead: Sendable {
         headers.removeAll { $0.name == "accept-encoding" || $0.name == "cache-control" }
         headers.append(HTTPHeader("accept-encoding", "identity"))
         return headers
+    }
+
+    /// A value that is told from every other by its characters: of text beyond ASCII, several spellings compare as equal, and
+    /// bytes that are no UTF-8 have become one and the same character.
+    private static func plain(_ name: String, _ value: String) throws(Refusal) -> String {
+        guard value.utf8.allSatisfy({ $0 < 0x80 }) else { throw .invalid("\(name) must be ASCII") }
+        return value
     }
 
     /// A field that came twice is one of its own: it must not share with either.

@@ -1,6 +1,7 @@
 import HTTPTypes
 import HummingbirdCore
 import NIOCore
+import NIOPosix
 import Refrain
 import RefrainCore
 import RefrainKeys
@@ -17,10 +18,12 @@ struct MessagesRoute: Sendable {
         do throws(Refusal) {
             let asked = try Question.Head(request.headers, self.state)
             let body = try await self.body(of: request, asked.fields.contentLength)
-            question = Question(asked, body, self.state, &record)
+            let query = String((request.head.path ?? "").drop { $0 != "?" })
+            question = try await self.question(asked, query, body, &record)
         } catch {
             record.status = error.status
             record.reason = "refused-\(error.status)"
+            record.requestID = error.id
             self.state.finish(record)
             return try await writer.write(error)
         }
@@ -29,11 +32,37 @@ struct MessagesRoute: Sendable {
             return try await self.bypass(question, record, start, writer, channel)
         }
         if let answer = self.answerFromMemory(question, keyed, &record) {
-            try await writer.write(response: answer.head, body: .init(byteBuffer: ByteBuffer(bytes: answer.body)))
-            return self.finish(record, since: start)
+            defer { self.finish(record, since: start) }
+            return try await writer.write(
+                response: answer.head, body: .init(byteBuffer: ByteBuffer(bytes: answer.body)))
         }
         try await self.fetch(question, keyed, caller, record, start, writer, channel)
     }
+
+    /// Reads a request. What takes long is done by threads that nothing else waits for.
+    private func question(
+        _ asked: Question.Head, _ query: String, _ body: [UInt8], _ record: inout RequestRecord
+    ) async throws(Refusal) -> Question {
+        guard asked.fields.contentEncoding != nil || body.count > Self.longBody else {
+            return try Question(asked, query: query, body, self.state, &record)
+        }
+        let (state, began) = (self.state, record)
+        do {
+            let (question, told) = try await NIOThreadPool.singleton.runIfActive {
+                var record = began
+                return (try Question(asked, query: query, body, state, &record), record)
+            }
+            record = told
+            return question
+        } catch let refusal as Refusal {
+            throw refusal
+        } catch {
+            throw Refusal(status: 503, kind: .overloaded, "the gateway is ending", closes: true)
+        }
+    }
+
+    /// A body whose key takes some 0.2 ms.
+    private static let longBody = 256 << 10
 
     private func body(of request: Request, _ announced: Int?) async throws(Refusal) -> [UInt8] {
         let limit = self.state.configuration.limits.bodyBytes
@@ -42,14 +71,15 @@ struct MessagesRoute: Sendable {
         if let announced, announced > limit { throw tooLarge }
         let overloaded = Refusal(status: 503, kind: .overloaded, "too many bytes are in flight", closes: true)
         // What clients are still sending counts too, or slow ones together could fill the memory.
-        guard let lease = self.state.cache.reserve(announced ?? 0) else { throw overloaded }
+        // What they announce does not: it costs them nothing.
+        guard let lease = self.state.cache.reserve(0) else { throw overloaded }
         defer { withExtendedLifetime(lease) {} }
         var body: [UInt8] = []
-        body.reserveCapacity(announced ?? 0)
+        body.reserveCapacity(min(announced ?? 0, 64 << 10))
         do {
             for try await chunk in request.body {
                 guard chunk.readableBytes <= limit - body.count else { throw tooLarge }
-                if announced == nil, !lease.grow(by: chunk.readableBytes) { throw overloaded }
+                if !lease.grow(by: chunk.readableBytes) { throw overloaded }
                 body.append(contentsOf: chunk.readableBytesView)
             }
         } catch let refusal as Refusal {
@@ -76,14 +106,13 @@ struct MessagesRoute: Sendable {
     func answerFromMemory(_ fields: HTTPFields, _ body: [UInt8]) -> WholeAnswer? {
         let start = self.state.time.monotonicNanoseconds()
         var record = RequestRecord(time: self.state.time.now())
-        let asked: Question.Head
+        let question: Question
         do throws(Refusal) {
-            asked = try Question.Head(fields, self.state)
+            question = try Question(Question.Head(fields, self.state), body, self.state, &record)
         } catch {
             // The long way finds the same, and tells the client.
             return nil
         }
-        let question = Question(asked, body, self.state, &record)
         guard case .keyed(let keyed, _) = question.key,
             let answer = self.answerFromMemory(question, keyed, &record)
         else { return nil }
@@ -96,7 +125,7 @@ struct MessagesRoute: Sendable {
     ) -> WholeAnswer? {
         guard question.policy.mode == .normal,
             let hit = self.state.cache.lookup(
-                keyed.key, policy: question.policy, toolUseIDs: { Self.toolUseIDs(keyed, question.plain) })
+                keyed.key, policy: question.policy, toolUseIDs: { question.toolUseIDs })
         else { return nil }
         let envelope = hit.envelope
         var headers = envelope.headers
@@ -119,21 +148,16 @@ struct MessagesRoute: Sendable {
         return WholeAnswer(head: ResponseHead(status: .ok, headerFields: fields), body: body)
     }
 
-    private static func toolUseIDs(_ keyed: KeyedRequest, _ body: [UInt8]) -> [String] {
-        keyed.hasToolUse ? Array(RefrainKeys.toolUseIDs(in: body)) : []
-    }
-
     // MARK: Through the cache
 
     private func fetch(
         _ question: Question, _ keyed: KeyedRequest, _ caller: Caller, _ record: RequestRecord, _ start: UInt64,
         _ writer: consuming ResponseWriter, _ channel: any Channel
     ) async throws {
-        let call = UpstreamCaller(self.state, question, caller.upstreamKey)
-        let plain = question.plain
+        let call = UpstreamCaller(self.state, question, caller.upstreamKey, model: record.model)
         let request = CacheRequest(
             key: keyed.key, policy: question.policy, credential: caller.credential, model: record.model,
-            bodyBytes: question.body.count, toolUseIDs: { Self.toolUseIDs(keyed, plain) })
+            bodyBytes: question.body.count, toolUseIDs: { question.toolUseIDs })
         let cache = self.state.cache
         let opened = await self.opening(channel) {
             keyed.isStreaming
@@ -180,10 +204,11 @@ struct MessagesRoute: Sendable {
         fields.append(ForwardedHeaders.ofResponse(response.headers))
         fields[.contentLength] = String(response.body.count)
         fields.append(response.cache, key)
+        // Counted whether the client takes it or not.
+        defer { self.finish(record, since: start) }
         try await writer.write(
             response: ResponseHead(status: .init(code: response.status), headerFields: fields),
             body: .init(byteBuffer: ByteBuffer(bytes: response.body)))
-        self.finish(record, since: start)
     }
 
     private func write(
@@ -198,6 +223,15 @@ struct MessagesRoute: Sendable {
         fields[.contentLength] = nil
         fields.append(stream.cache, key)
         var meter = UsageMeter()
+        var hasFailed = false
+        defer {
+            if hasFailed {
+                record.result = .error
+                record.reason = "stream-error"
+            }
+            self.account(for: meter, stream.details, &record)
+            self.finish(record, since: start)
+        }
         do {
             let watch = try await channel.watch()
             var body = try await writer.writeHead(
@@ -206,18 +240,15 @@ struct MessagesRoute: Sendable {
             // Only the waits are watched: between them, a client that has gone is noticed by what is written to it.
             while let event = try await watch.whileOpen({ try await events.next() }) {
                 meter.read(event)
+                hasFailed = hasFailed || event.starts(with: "event: error".utf8)
                 record.responseBytes += event.count
                 try await body.write(ByteBuffer(bytes: event))
             }
             try await body.finish(nil)
         } catch {
             record.reason = "client-left"
-            self.account(for: meter, stream.details, &record)
-            self.finish(record, since: start)
             throw error
         }
-        self.account(for: meter, stream.details, &record)
-        self.finish(record, since: start)
     }
 
     /// Writes why there is no answer: upstream's own error as it came, or ours in the same shape.
@@ -236,8 +267,8 @@ struct MessagesRoute: Sendable {
         if let upstream = error as? UpstreamResponseError {
             record.status = upstream.status
             record.reason = "upstream-\(upstream.status)"
+            record.requestID = upstream.headers.first { $0.name == "request-id" }?.value
             record.responseBytes = upstream.body.count
-            self.state.ledger.withLock { $0.addUpstream(status: upstream.status) }
             var fields = HTTPFields()
             fields.append(ForwardedHeaders.ofResponse(upstream.headers))
             fields[.contentLength] = String(upstream.body.count)
@@ -251,6 +282,7 @@ struct MessagesRoute: Sendable {
         let refusal = Refusal(error)
         record.status = refusal.status
         record.reason = refusal.reason
+        record.requestID = refusal.id
         try await writer.write(refusal)
     }
 
@@ -269,24 +301,27 @@ struct MessagesRoute: Sendable {
                 CacheError(.notCached, "the request is not cached (\(why.code)), and upstream is not to be asked"), nil,
                 record, start, writer)
         }
-        let call = UpstreamCaller(self.state, question, key)
-        let response: UpstreamResponse
+        let call = UpstreamCaller(self.state, question, key, model: record.model)
+        let (response, meter): (UpstreamResponse, CallMeter)
         do {
             let watch = try await channel.watch()
-            response = try await watch.whileOpen { try await call.pass() }
+            (response, meter) = try await watch.whileOpen { try await call.pass() }
         } catch {
             return try await self.write(error, nil, record, start, writer)
         }
         record.status = response.status
-        self.state.ledger.withLock { $0.addUpstream(status: response.status) }
         var fields = HTTPFields()
         fields.append(ForwardedHeaders.ofResponse(response.headers))
         fields[.refrainCache] = "BYPASS"
         fields[.refrainReason] = why.code.description
-        defer { self.finish(record, since: start) }
+        defer {
+            meter.end()
+            self.account(for: meter.tokens, nil, &record)
+            self.finish(record, since: start)
+        }
         record.responseBytes = try await Relay.write(
             response, head: ResponseHead(status: .init(code: response.status), headerFields: fields), writer,
-            channel)
+            channel, passed: { meter.read($0) })
     }
 
     // MARK: Accounts
@@ -344,12 +379,21 @@ extension Refusal {
         case let error as CacheError:
             self.init(status: error.code.status, kind: .init(rawValue: error.code.apiErrorType), error.message)
         case let error as CachePolicyError: self = .invalid(error.message)
-        case let error as TransportError:
-            self =
-                error.isTimeout
-                ? Refusal(status: 504, kind: .timeout, "upstream did not answer in time (\(error.code))")
-                : Refusal(status: 502, kind: .api, "upstream cannot be reached (\(error.code))")
+        case let error as TransportError: self.init(error)
         default: self.init(status: 500, kind: .api, "the gateway failed to answer")
+        }
+    }
+
+    private init(_ error: TransportError) {
+        let brokenAnswers: Set<TransportError.Code> = [.noResponse, .malformedResponse, .truncated, .tooLarge]
+        if error.isTimeout {
+            self.init(status: 504, kind: .timeout, "upstream did not answer in time (\(error.code))")
+        } else if error.code == .invalidRequest || error.code == .upload {
+            self = .invalid("the request cannot be passed on (\(error.code))")
+        } else if brokenAnswers.contains(error.code) {
+            self.init(status: 502, kind: .api, "upstream's answer is not whole or no HTTP (\(error.code))")
+        } else {
+            self.init(status: 502, kind: .api, "upstream cannot be reached (\(error.code))")
         }
     }
 

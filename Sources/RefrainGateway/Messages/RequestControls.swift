@@ -34,12 +34,22 @@ struct RequestControls {
         guard name.hasPrefix(Self.prefix) else { return false }
         self.isEmpty = false
         switch name {
-        case "x-refrain-ttl": self.ttl = try Self.duration(name, value)
-        case "x-refrain-stale-if-error": self.staleIfError = try Self.duration(name, value)
+        case "x-refrain-ttl":
+            guard self.ttl == nil else { throw Self.twice(name) }
+            self.ttl = try Self.duration(name, value)
+        case "x-refrain-stale-if-error":
+            guard self.staleIfError == nil else { throw Self.twice(name) }
+            self.staleIfError = try Self.duration(name, value)
         case "x-refrain-tags":
+            guard !value.unicodeScalars.contains("\u{FFFD}") else { throw .invalid("\(name) must be UTF-8") }
             self.tags += value.split(separator: ",").map { Self.trimmed($0) }.filter { !$0.isEmpty }
-        case "x-refrain-version": self.version = value
+        case "x-refrain-version":
+            guard self.version == nil else { throw Self.twice(name) }
+            // Of text beyond ASCII, several spellings compare as equal.
+            guard value.utf8.allSatisfy({ $0 < 0x80 }) else { throw .invalid("\(name) must be ASCII") }
+            self.version = value
         case "x-refrain-sample":
+            guard self.sample == nil else { throw Self.twice(name) }
             guard let sample = Int(value), sample >= 0 else {
                 throw .invalid("\(name) must be a number from 0, as in 3")
             }
@@ -100,14 +110,18 @@ struct RequestControls {
             case "only-if-cached": self.onlyIfCached = true
             case "max-age":
                 let argument = parts.count == 2 ? Self.trimmed(parts[1]).filter { $0 != "\"" } : ""
-                guard let seconds = UInt32(argument) else {
+                guard !argument.isEmpty, argument.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
                     throw .invalid("cache-control: max-age must be a number of seconds, as in max-age=60")
                 }
+                // What is too large for us is very long (RFC 9111 §1.2.2).
+                let seconds = UInt32(argument) ?? .max
                 if seconds == 0 { self.refreshes = true } else { self.maximumAge = .seconds(Int64(seconds)) }
             default: break
             }
         }
     }
+
+    private static func twice(_ name: String) -> Refusal { .invalid("\(name) is given twice") }
 
     private static func duration(_ name: String, _ value: String) throws(Refusal) -> Duration {
         guard let duration = Duration(text: value) else {

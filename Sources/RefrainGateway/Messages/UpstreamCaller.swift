@@ -7,10 +7,13 @@ final class UpstreamCaller: Sendable {
     private let state: GatewayState
     private let question: Question
     private let headers: [HTTPHeader]
+    /// The model that is asked for; empty where that is not known.
+    private let model: String
 
-    init(_ state: GatewayState, _ question: Question, _ key: NamedScope.UpstreamKey?) {
+    init(_ state: GatewayState, _ question: Question, _ key: NamedScope.UpstreamKey?, model: String) {
         self.state = state
         self.question = question
+        self.model = model
         var headers = question.head.fields.forwarded
         if let key { ForwardedHeaders.replaceCredential(in: &headers, by: key) }
         self.headers = headers
@@ -18,26 +21,37 @@ final class UpstreamCaller: Sendable {
 
     /// Sends it for the cache, marked for the API's prompt cache where that is wanted.
     func send(_ call: UpstreamCall) async throws -> UpstreamResponse {
-        let request = self.request(self.marked(), isStreaming: call.isStreaming)
-        // A plain answer comes whole or not at all, so that half of one is never taken for it.
-        let response =
-            call.isStreaming
-            ? try await self.state.transport.send(request)
-            : try await self.state.transport.collect(request, upTo: 64 << 20).response
-        if response.status == 200 { self.state.ledger.withLock { $0.addUpstream(status: 200) } }
+        let request = self.request(self.marked(), "/v1/messages", isStreaming: call.isStreaming)
+        guard call.isStreaming else {
+            // A plain answer comes whole or not at all, so that half of one is never taken for it.
+            let answer = try await self.state.transport.collect(request, upTo: 64 << 20)
+            let meter = self.counted(answer.response)
+            meter.read(answer.body)
+            meter.end()
+            return answer.response
+        }
+        var response = try await self.state.transport.send(request)
+        response.body = self.counted(response).metered(response.body)
         return response
     }
 
-    /// Sends it as it came.
-    func pass() async throws -> UpstreamResponse {
+    /// Sends it as it came. Who passes the answer on tells the meter what goes by.
+    func pass() async throws -> (response: UpstreamResponse, meter: CallMeter) {
         // What it will be is not known, so it may take as long as a stream.
-        try await self.state.transport.send(self.request(self.question.body, isStreaming: true))
+        let path = "/v1/messages" + self.question.query
+        let response = try await self.state.transport.send(self.request(self.question.body, path, isStreaming: true))
+        return (response, self.counted(response))
     }
 
-    private func request(_ body: [UInt8], isStreaming: Bool) -> UpstreamRequest {
+    private func counted(_ response: UpstreamResponse) -> CallMeter {
+        self.state.ledger.withLock { $0.addUpstream(status: response.status) }
+        return CallMeter(response, model: self.model, self.state)
+    }
+
+    private func request(_ body: [UInt8], _ path: String, isStreaming: Bool) -> UpstreamRequest {
         let timeouts = self.state.configuration.timeouts
         return UpstreamRequest(
-            method: "POST", url: self.state.upstream.url("/v1/messages"), headers: self.headers, body: .bytes(body),
+            method: "POST", url: self.state.upstream.url(path), headers: self.headers, body: .bytes(body),
             timeouts: isStreaming ? timeouts.withoutTotal : timeouts)
     }
 

@@ -8,7 +8,7 @@ enum ForwardedHeaders {
     static func removeNominated(by connection: [String], from headers: inout [HTTPHeader]) {
         guard !connection.isEmpty else { return }
         let nominated = Set(
-            connection.flatMap { $0.split(separator: ",") }.map { $0.filter { $0 != " " }.lowercased() })
+            connection.flatMap { $0.split(separator: ",") }.map { $0.filter { $0 != " " && $0 != "\t" }.lowercased() })
         guard nominated != ["keep-alive"], nominated != ["close"] else { return }
         // A credential or version that is left out would make it another request, of nobody or of somebody else.
         let kept: Set<String> = ["x-api-key", "authorization"]
@@ -28,10 +28,19 @@ enum ForwardedHeaders {
         return headers
     }
 
-    /// The fields of a response on its way back. Its length is among them: it is the message's.
+    /// The fields of a response on its way back, but for those of the connection and our own signals.
+    ///
+    /// Its length is among them where there is one: a length beside chunks, or several, would be another's than the
+    /// body's (RFC 9112 §6.3).
     static func ofResponse(_ headers: [HTTPHeader]) -> [HTTPHeader] {
         let connection = headers.filter { $0.name == "connection" }.map(\.value)
-        var kept = headers.filter { !UpstreamRequest.isConnectionField($0.name) || $0.name == "content-length" }
+        let isLengthKept =
+            headers.count { $0.name == "content-length" } == 1 && !headers.contains { $0.name == "transfer-encoding" }
+        var kept = headers.filter {
+            $0.name == "content-length"
+                ? isLengthKept
+                : !UpstreamRequest.isConnectionField($0.name) && !$0.name.hasPrefix(RequestControls.prefix)
+        }
         Self.removeNominated(by: connection, from: &kept)
         return kept
     }

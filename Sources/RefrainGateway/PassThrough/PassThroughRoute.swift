@@ -1,5 +1,6 @@
 import HTTPTypes
 import HummingbirdCore
+import Logging
 import NIOCore
 import Refrain
 import RefrainCore
@@ -13,6 +14,11 @@ struct PassThroughRoute: Sendable {
     func respond(
         to request: Request, at path: String, _ writer: consuming ResponseWriter, _ channel: any Channel
     ) async throws {
+        do throws(Refusal) {
+            try self.state.callers.checkTokens(request.headers)
+        } catch {
+            return try await writer.write(error, isHead: request.method == .head)
+        }
         self.state.ledger.withLock { $0.addPassed(route: Self.name(of: path)) }
         var headers = ForwardedHeaders.ofRequest(request.headers)
         if let key = self.state.callers.upstreamKey(
@@ -46,7 +52,10 @@ struct PassThroughRoute: Sendable {
             let watch = try await channel.watch()
             response = try await watch.whileOpen { try await self.state.transport.send(outgoing) }
         } catch let error as TransportError where error.code != .cancelled {
-            return try await writer.write(Refusal(error), isHead: outgoing.method == "HEAD")
+            let refusal = Refusal(error)
+            self.state.logger.info(
+                "upstream did not answer", metadata: ["status": "\(refusal.status)", "request-id": "\(refusal.id)"])
+            return try await writer.write(refusal, isHead: outgoing.method == "HEAD")
         }
         var fields = HTTPFields()
         fields.append(ForwardedHeaders.ofResponse(response.headers))

@@ -14,6 +14,9 @@ import RefrainCore
 /// read nothing until they have sent all, and closing under them would take the answer away from them, so the rest of
 /// the request is read and thrown away, for a while, before the connection is closed.
 ///
+/// Who closes the connection while the client has not taken all that is written, as the server does when it shuts down,
+/// has it closed when the client has: closed at once, the connection would take with it what still waits.
+///
 /// ``ConnectionTimes`` decides what is late; this handler asks it at the times that it names.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
@@ -27,11 +30,19 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private static let lingering = TimeAmount.seconds(2)
 
     private let census: ConnectionCensus
+    private let persistence: Persistence
     private let admitsBody: (RequestHead) -> Bool
     private var times: ConnectionTimes
     private var expectations = Expectations()
     private var isSurplus = false
+    /// Nothing that comes is read any more, and no other answer is written.
     private var isClosing = false
+    /// The connection is closed, as far as it is for this handler to close it.
+    private var isClosed = false
+    /// What is answered, and ends the connection, as soon as the requests in front of it are answered.
+    private var deferred: Refusal?
+    /// Bytes of bodies that were written.
+    private var writtenBytes = 0
     private var isResponding = false
     /// Whether the response under way says that the connection ends with it.
     private var closesAfterResponse = false
@@ -42,15 +53,16 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var hasRequestEnded = false
     private var hasAnswerGone = false
     private var hasLeft = false
-    private var check: Scheduled<Void>?
+    private var check: (task: Scheduled<Void>, at: NIODeadline)?
 
     /// - Parameter admitsBody: Whether the body that a head announces is wanted, so that a client that waits for
     ///   `100 Continue` may send it.
     init(
-        limits: GatewayConfiguration.Limits, census: ConnectionCensus,
+        limits: GatewayConfiguration.Limits, census: ConnectionCensus, persistence: Persistence,
         admitsBody: @escaping (RequestHead) -> Bool
     ) {
         self.census = census
+        self.persistence = persistence
         self.admitsBody = admitsBody
         self.times = ConnectionTimes(
             idle: .init(limits.idle), stall: .init(limits.stall), now: .now())
@@ -59,9 +71,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.isSurplus = !self.census.enter()
         do {
-            let pipeline = context.pipeline.syncOperations
             try context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: false)
-            try pipeline.addHandler(ByteWatch { [weak self] in self?.times.bytesArrived() }, position: .first)
+            try context.pipeline.syncOperations.addHandler(
+                ByteWatch { [weak self] in self?.times.bytesArrived() }, position: .first)
         } catch {
             context.fireErrorCaught(error)
         }
@@ -78,8 +90,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private func leave() {
         guard !self.hasLeft else { return }
         self.hasLeft = true
-        self.check?.cancel()
-        self.check = nil
+        self.cancelCheck()
         self.census.leave()
         self.watch.close()
     }
@@ -87,7 +98,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: Requests
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !self.isClosing else { return }
+        guard !self.isClosing, self.deferred == nil else { return }
         let part = self.unwrapInboundIn(data)
         self.times.received(part, now: .now())
         if self.isDiscarding {
@@ -109,6 +120,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        self.times.readCompleted()
         context.fireChannelReadComplete()
         // Nobody else asks for more: the server has done with the request.
         if self.isDiscarding, !self.isClosing { context.read() }
@@ -139,10 +151,13 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         case .head(var head):
             self.isResponding = true
             self.isEarly = self.times.isAnsweringEarly
+            self.persistence.mark(&head)
             if self.isEarly { head.headerFields[.connection] = "close" }
             self.closesAfterResponse = head.headerFields[.connection] == "close"
             context.write(self.wrapOutboundOut(.head(head)), promise: promise)
-        case .body: context.write(data, promise: promise)
+        case .body(let bytes):
+            self.writtenBytes += bytes.readableBytes
+            context.write(data, promise: promise)
         case .end where self.isEarly:
             self.isResponding = false
             self.endEarly(context, data, promise)
@@ -151,9 +166,15 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             self.isResponding = false
             guard !self.closesAfterResponse else { return self.linger(context) }
             self.times.answered(now: .now())
+            if let deferred, self.times.wholeRequests == 0 { return self.send(context, deferred) }
             if self.expectations.answered() { self.sendContinue(context) }
             self.schedule(context)
         }
+    }
+
+    func flush(context: ChannelHandlerContext) {
+        context.flush()
+        if self.times.isTaking { self.times.looked(self.written(context), now: .now()) }
     }
 
     /// Ends an answer that began before its request was whole.
@@ -172,9 +193,6 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             handler.closeIfDone(context)
         }
         context.write(end, promise: written)
-        // What was scheduled may be later than what is late now.
-        self.check?.cancel()
-        self.check = nil
         self.schedule(context)
         context.read()
     }
@@ -184,9 +202,19 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        self.times.writabilityChanged(to: context.channel.isWritable, now: .now())
+        if !context.channel.isWritable {
+            self.times.isFull(self.written(context), now: .now())
+        } else if self.times.isTaking {
+            self.times.looked(self.written(context), now: .now())
+        }
         self.schedule(context)
         context.fireChannelWritabilityChanged()
+    }
+
+    private func written(_ context: ChannelHandlerContext) -> ConnectionTimes.Written {
+        // Only of a closed connection it cannot be said, and nothing waits there.
+        let waiting = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        return .init(waiting: waiting, taken: self.writtenBytes - waiting)
     }
 
     // MARK: What is late or wrong
@@ -197,39 +225,64 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             self.refuse(context, 431, .invalidRequest, "the request's header fields are larger than the gateway takes")
         case is HTTPParserError:
             self.refuse(context, 400, .invalidRequest, "the request is not valid HTTP: \(error)")
+        case let fault as RequestFault: self.refuse(context, fault.status, .invalidRequest, fault.message)
         default: context.fireErrorCaught(error)
         }
     }
 
+    /// Makes sure that it is looked at once something may be late.
     private func schedule(_ context: ChannelHandlerContext) {
-        guard self.check == nil, !self.isClosing, !self.hasLeft, let deadline = self.times.deadline else { return }
+        guard !self.isClosed, !self.hasLeft, let deadline = self.times.deadline else { return }
+        if let check {
+            // Nearly always: a look too early finds nothing, and costs less than a new one for each request.
+            if check.at <= deadline { return }
+            check.task.cancel()
+        }
         let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        self.check = context.eventLoop.scheduleTask(deadline: deadline) {
+        let task = context.eventLoop.scheduleTask(deadline: deadline) {
             let (handler, context) = loopBound.value
             handler.check = nil
             handler.look(context)
         }
+        self.check = (task, deadline)
+    }
+
+    private func cancelCheck() {
+        self.check?.task.cancel()
+        self.check = nil
     }
 
     private func look(_ context: ChannelHandlerContext) {
-        switch self.times.lateness(now: .now()) {
+        let now = NIODeadline.now()
+        self.times.looked(self.written(context), now: now)
+        switch self.times.lateness(now: now) {
         case nil: self.schedule(context)
-        case .idle: self.close(context)
         case .head:
             self.refuse(context, 408, .timeout, "the request's head did not come in time")
         case .body:
             self.refuse(context, 408, .timeout, "the request's body did not go on in time")
-        case .reader, .rest: self.close(context)
+        case .idle, .reader, .rest: self.close(context)
         }
     }
 
-    /// Answers with an error by itself, unless a response is on its way, and closes the connection.
+    /// Answers with an error by itself, unless a response is on its way, and closes the connection. Requests in front of
+    /// the refused one are answered first (RFC 9112 §9.3.2), and what follows it is not read.
     private func refuse(
         _ context: ChannelHandlerContext, _ status: Int, _ kind: APIErrorBody.Kind, _ message: String
     ) {
-        guard !self.isClosing else { return }
-        guard !self.isResponding, !self.isDiscarding else { return self.close(context) }
+        guard !self.isClosing, self.deferred == nil else { return }
         let refusal = Refusal(status: status, kind: kind, message, closes: true)
+        if self.times.wholeRequests > 0 {
+            self.deferred = refusal
+            self.times.stopsReading()
+        } else if self.isResponding || self.isDiscarding {
+            self.close(context)
+        } else {
+            self.send(context, refusal)
+        }
+    }
+
+    private func send(_ context: ChannelHandlerContext, _ refusal: Refusal) {
         let body = refusal.body
         context.write(self.wrapOutboundOut(.head(refusal.head(contentLength: body.count))), promise: nil)
         context.write(self.wrapOutboundOut(.body(ByteBuffer(bytes: body))), promise: nil)
@@ -237,61 +290,72 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         self.linger(context)
     }
 
-    /// Ends the sending half, and the connection as soon as the client has ended its own, or a little later.
+    // MARK: The end
+
+    /// Closes the connection when the client has taken what is written, where somebody else would close it at once.
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if case .output = mode { return context.close(mode: mode, promise: promise) }
+        if self.isClosing, !self.isClosed {
+            if case .input = mode {
+                // The server gives up waiting: what is not taken by now is lost.
+                self.isClosed = true
+                return context.close(promise: promise)
+            }
+            return context.channel.closeFuture.cascade(to: promise)
+        }
+        guard case .all = mode, !self.isClosed, !self.hasLeft else {
+            return context.close(mode: mode, promise: promise)
+        }
+        context.flush()
+        guard self.written(context).waiting > 0 else {
+            self.isClosing = true
+            self.isClosed = true
+            return context.close(promise: promise)
+        }
+        context.channel.closeFuture.cascade(to: promise)
+        self.linger(context)
+    }
+
+    /// Ends the sending half as soon as the client has taken all, and the connection as soon as the client has ended its
+    /// own half, or a little later.
     ///
     /// Closed at once, with bytes of the client's unread, the connection would be reset, and the client might never see
     /// what it was answered (RFC 9112 §9.6).
     private func linger(_ context: ChannelHandlerContext) {
         self.isClosing = true
-        self.check?.cancel()
-        self.check = nil
         context.flush()
-        context.close(mode: .output, promise: nil)
-        let channel = context.channel
-        let last = context.eventLoop.scheduleTask(in: Self.lingering) { channel.close(promise: nil) }
-        channel.closeFuture.whenComplete { _ in last.cancel() }
+        let written = self.written(context)
+        guard written.waiting > 0 else {
+            // Also where TLS is not agreed on yet, and the sending half does not end before it is.
+            context.close(mode: .output, promise: nil)
+            return self.closeSoon(context)
+        }
+        self.times.ends(written, now: .now())
+        self.schedule(context)
+        let ended = context.eventLoop.makePromise(of: Void.self)
+        let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        ended.futureResult.whenComplete { _ in
+            let (handler, context) = loopBound.value
+            if !handler.isClosed, !handler.hasLeft { handler.closeSoon(context) }
+        }
+        context.close(mode: .output, promise: ended)
+    }
+
+    /// The client has been sent all, and has a while to end its half.
+    private func closeSoon(_ context: ChannelHandlerContext) {
+        self.cancelCheck()
+        let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        let last = context.eventLoop.scheduleTask(in: Self.lingering) {
+            let (handler, context) = loopBound.value
+            if !handler.hasLeft { handler.close(context) }
+        }
+        context.channel.closeFuture.whenComplete { _ in last.cancel() }
     }
 
     private func close(_ context: ChannelHandlerContext) {
-        guard !self.isClosing else { return }
+        guard !self.isClosed else { return }
         self.isClosing = true
+        self.isClosed = true
         context.close(promise: nil)
-    }
-}
-
-/// Tells when bytes arrive, decoded or not.
-private final class ByteWatch: ChannelInboundHandler {
-    typealias InboundIn = NIOAny
-
-    private let arrived: () -> Void
-
-    init(_ arrived: @escaping () -> Void) { self.arrived = arrived }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        self.arrived()
-        context.fireChannelRead(data)
-    }
-}
-
-/// Which of the requests that were received wait for `100 Continue`, in the order of their answers.
-///
-/// A client may send a request before the one in front of it is answered; an interim response in the middle of that
-/// answer would be taken for a part of it, so it waits its turn.
-struct Expectations {
-    private var waiting: [Bool] = []
-
-    /// A head was received. Returns whether `100 Continue` is to be sent now.
-    ///
-    /// - Parameter expects: Whether the client waits for it, and its body is wanted.
-    mutating func began(expects: Bool) -> Bool {
-        self.waiting.append(expects)
-        return self.waiting.count == 1 && self.waiting[0]
-    }
-
-    /// An answer is whole. Returns whether the next request is to be sent `100 Continue` now.
-    mutating func answered() -> Bool {
-        guard !self.waiting.isEmpty else { return false }
-        self.waiting.removeFirst()
-        return self.waiting.first ?? false
     }
 }

@@ -11,7 +11,8 @@ struct GatewayResponder: Sendable {
         /// Upstream, under the path that follows.
         case passThrough(String)
         case admin
-        case none
+        /// Nobody: the request is refused.
+        case refused(status: Int, String)
     }
 
     private let state: GatewayState
@@ -59,11 +60,16 @@ struct GatewayResponder: Sendable {
         case .messages: try await self.messages.respond(to: request, writer, channel)
         case .passThrough(let path): try await self.passThrough.respond(to: request, at: path, writer, channel)
         case .admin: try await self.admin.respond(to: request, writer)
-        case .none:
-            let refusal = Refusal(
-                status: 404, kind: .notFound, "there is nothing at this path: the API is below /v1/")
-            try await writer.write(refusal, isHead: request.method == .head)
+        case .refused(let status, let message):
+            let kind: APIErrorBody.Kind = status == 404 ? .notFound : .invalidRequest
+            try await writer.write(Refusal(status: status, kind: kind, message), isHead: request.method == .head)
         }
+    }
+
+    /// Whether a segment of a path means the segment itself or the one above it, escaped or not (RFC 3986 §3.3).
+    private static func isDotSegment(_ segment: Substring) -> Bool {
+        let plain = segment.lowercased().replacing("%2e", with: ".")
+        return plain == "." || plain == ".."
     }
 
     /// Finds the route of a request. A path prefix in front of `/v1/` is the client's own and of no meaning here.
@@ -75,7 +81,17 @@ struct GatewayResponder: Sendable {
         if path == "/_refrain" || path.hasPrefix("/_refrain/") || ["/healthz", "/readyz", "/metrics"].contains(path) {
             return .admin
         }
-        guard let start = path.firstRange(of: "/v1/")?.lowerBound else { return .none }
+        guard let start = path.firstRange(of: "/v1/")?.lowerBound else {
+            return .refused(status: 404, "there is nothing at this path: the API is below /v1/")
+        }
+        // Upstream's base path is not to be left.
+        guard !path.split(separator: "/").contains(where: Self.isDotSegment) else {
+            return .refused(status: 400, "the path has a dot segment")
+        }
+        // An upstream that echoes the request would show a member the key that is held for it (RFC 9110 §9.3.8).
+        guard head.method != .trace, head.method != .connect else {
+            return .refused(status: 405, "the method \(head.method.rawValue) is not passed on")
+        }
         if head.method == .post, path[start...] == "/v1/messages" { return .messages }
         return .passThrough(String(target[start...]))
     }

@@ -12,7 +12,9 @@ extension HTTPFields {
 }
 
 extension HTTPField.Name {
+    static let xAPIKey = Self("x-api-key")!
     static let refrainCache = Self("x-refrain-cache")!
     static let refrainKey = Self("x-refrain-key")!
+    static let requestID = Self("request-id")!
     static let refrainReason = Self("x-refrain-reason")!
 }

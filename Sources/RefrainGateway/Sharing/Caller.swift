@@ -10,13 +10,15 @@ struct CallerIdentity: Hashable {
     var userProfile: String?
     var version: String
     var betas: [String]
+    /// Other fields of the API's that may change the answer, as `name: value`.
+    var fields: [String] = []
     var userVersion: String
     var sample: Int
 
     /// The bytes of its texts.
     var byteCount: Int {
         let optional = [self.apiKey, self.authorization, self.workspace, self.userProfile].compactMap(\.self)
-        return (optional + self.betas + [self.version, self.userVersion]).reduce(0) { $0 + $1.utf8.count }
+        return (optional + self.betas + self.fields + [self.version, self.userVersion]).reduce(0) { $0 + $1.utf8.count }
     }
 }
 
@@ -68,6 +70,24 @@ final class Callers: Sendable {
         return withExtendedLifetime(forgotten) { caller }
     }
 
+    /// Refuses a request in which a member's token stands beside another credential: the token is for the gateway alone, and
+    /// nothing would take it out.
+    func checkTokens(_ fields: HTTPFields) throws(Refusal) {
+        guard !self.groups.isEmpty else { return }
+        let (apiKeys, authorizations) = (fields[values: .xAPIKey], fields[values: .authorization])
+        guard apiKeys.count + authorizations.count > 1 else { return }
+        let isToken =
+            apiKeys.contains { self.upstreamKey(apiKey: $0, authorization: nil) != nil }
+            || authorizations.contains { self.upstreamKey(apiKey: nil, authorization: $0) != nil }
+        guard isToken,
+            self.upstreamKey(
+                apiKey: apiKeys.count == 1 ? apiKeys[0] : nil,
+                authorization: authorizations.count == 1 ? authorizations[0] : nil) == nil
+                || apiKeys.count > 1 || authorizations.count > 1
+        else { return }
+        throw .invalid("a token of this gateway stands beside another credential: send one of them")
+    }
+
     /// The key that the gateway sends upstream for whoever presents this credential; nil to send that on.
     func upstreamKey(apiKey: String?, authorization: String?) -> NamedScope.UpstreamKey? {
         guard !self.groups.isEmpty, let member = MemberID(apiKey: apiKey, authorization: authorization) else {
@@ -88,7 +108,8 @@ final class Callers: Sendable {
         let credential = group?.upstreamKey == nil ? own.fingerprint : scope.fingerprint
         let context = KeyContext(
             scope: scope, origin: self.origin, version: identity.version, betas: identity.betas,
-            userVersion: identity.userVersion, sampleIndex: identity.sample, options: self.options)
+            fields: identity.fields, userVersion: identity.userVersion, sampleIndex: identity.sample,
+            options: self.options)
         return Caller(
             scope: scope, deriver: KeyDeriver(context), credential: credential, upstreamKey: group?.upstreamKey)
     }

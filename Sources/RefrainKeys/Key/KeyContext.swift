@@ -12,6 +12,8 @@ public struct KeyContext: Sendable {
     /// The values of the `anthropic-beta` headers; each may hold several, separated by commas. Order and repetition do
     /// not matter, and values that are documented to have no effect are ignored.
     public var betas: [String]
+    /// Further header fields that may change the answer, as `name: value`, names in lower case. Order does not matter.
+    public var fields: [String]
     /// The caller's own version of whatever else decides the answer, such as a prompt template's.
     public var userVersion: String
     /// Which of several distinct cached answers to one request.
@@ -26,6 +28,7 @@ public struct KeyContext: Sendable {
         path: String = "/v1/messages",
         version: String = "2023-06-01",
         betas: [String] = [],
+        fields: [String] = [],
         userVersion: String = "",
         sampleIndex: Int = 0,
         options: KeyOptions = KeyOptions()
@@ -35,6 +38,7 @@ public struct KeyContext: Sendable {
         self.path = path
         self.version = version
         self.betas = betas
+        self.fields = fields
         self.userVersion = userVersion
         self.sampleIndex = sampleIndex
         self.options = options

@@ -23,6 +23,11 @@ enum Preamble {
         for beta in betas { Self.append(beta.utf8, to: &result) }
         Self.append("user-version", context.userVersion, to: &result)
         Self.append("sample", String(context.sampleIndex), to: &result)
+        guard !context.fields.isEmpty else { return result }
+        Self.append("fields", String(context.fields.count), to: &result)
+        for field in context.fields.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+            Self.append(field.utf8, to: &result)
+        }
         return result
     }
 

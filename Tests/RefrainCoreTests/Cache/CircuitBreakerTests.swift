@@ -34,6 +34,16 @@ import Testing
         #expect(breaker.state == .probing(until: 10 * Self.second))
     }
 
+    /// A tier that nobody has asked since it healed does not count as left alone for ever.
+    @Test func isOpenOnlyForAsLongAsItRefuses() {
+        var breaker = Self.open()
+        #expect(breaker.refuses(at: 5 * Self.second - 1) && !breaker.refuses(at: 5 * Self.second))
+        #expect(breaker.admits(at: 6 * Self.second) && breaker.refuses(at: 6 * Self.second), "a probe is under way")
+        #expect(!breaker.refuses(at: 11 * Self.second), "and given up")
+        breaker.succeeded()
+        #expect(!breaker.refuses(at: 0))
+    }
+
     @Test func aProbeDecides() {
         var healed = Self.open()
         _ = healed.admits(at: 5 * Self.second)

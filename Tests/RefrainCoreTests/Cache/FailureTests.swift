@@ -40,7 +40,7 @@ import Testing
         #expect(self.cache.statistics.refused == [.status: 4])
     }
 
-    @Test(arguments: [400, 404, 500, 529]) func followersGetTheLeadersError(_ status: Int) async throws {
+    @Test(arguments: [413, 500, 529]) func followersGetTheLeadersError(_ status: Int) async throws {
         let gate = Gate()
         let upstream = ScriptedUpstream(
             .error(status, headers: [HTTPHeader("retry-after", "3")], after: [.wait(gate)]))
@@ -61,7 +61,9 @@ import Testing
         #expect(upstream.callCount == 1, "no herd")
     }
 
-    @Test(arguments: [401, 402, 403, 429]) func anErrorOfOneCredentialIsNotAnothers(_ status: Int) async throws {
+    @Test(arguments: [400, 401, 402, 403, 404, 429]) func anErrorOfOneCredentialIsNotAnothers(_ status: Int)
+        async throws
+    {
         let gate = Gate()
         let upstream = ScriptedUpstream { number, _ in
             number == 0 ? .error(status, after: [.wait(gate)]) : .message(CacheFixture.message)

@@ -217,12 +217,14 @@ import Testing
         var machine = FlightMachine(credential: "a", isStreaming: true, lagLimit: 100)
         let leader = machine.join(credential: "a", isStreaming: true, asLeader: true) ?? -1
         let follower = machine.join(credential: "a", isStreaming: true) ?? -1
-        for id in [leader, follower] {
-            guard case .wait(mayBeLong: false) = machine.start(id), case .wait(mayBeLong: false) = machine.next(id)
-            else {
-                Issue.record("a stream's beginning comes soon")
-                return
-            }
+        guard case .wait(mayBeLong: false) = machine.start(leader), case .wait(mayBeLong: false) = machine.next(leader)
+        else {
+            Issue.record("its answer, or its error, is what upstream says")
+            return
+        }
+        guard case .wait(mayBeLong: true) = machine.start(follower) else {
+            Issue.record("whoever shares its call is told that it goes on")
+            return
         }
     }
 
@@ -423,5 +425,27 @@ import Testing
             return
         }
         #expect(!mayBeLong, "its own call is under way now")
+    }
+
+    /// What an answer says of an account is for that account; what it says of the request holds for all who asked.
+    @Test(arguments: [(400, true), (404, true), (413, false), (408, false), (500, false), (529, false)])
+    func errorsOfAnothersCall(_ status: Int, isPromoted: Bool) throws {
+        var machine = FlightMachine(credential: "a", isStreaming: false, lagLimit: 100)
+        let joined = [
+            machine.join(credential: "a", isStreaming: false, asLeader: true),
+            machine.join(credential: "b", isStreaming: false),
+        ]
+        let (leader, follower) = (try #require(joined[0]), try #require(joined[1]))
+        let headers = ["content-type", "set-cookie", "retry-after"].map { HTTPHeader($0, "x") }
+        let action = machine.failed(
+            FlightFailure(UpstreamResponseError(status: status, headers: headers, body: [1])))
+        func seen(_ id: FlightMachine.CallerID) -> UpstreamResponseError? {
+            guard case .ended(.failed(let failure)) = machine.outcome(id) else { return nil }
+            return failure.error as? UpstreamResponseError
+        }
+        #expect(seen(leader)?.headers == headers)
+        #expect(action == (isPromoted ? .promoted(follower) : .ended))
+        #expect(seen(follower)?.headers.map(\.name) == (isPromoted ? nil : ["content-type", "retry-after"]))
+        #expect(seen(follower)?.body == (isPromoted ? nil : [1]))
     }
 }

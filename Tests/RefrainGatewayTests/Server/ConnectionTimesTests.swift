@@ -35,15 +35,62 @@ import Testing
         #expect(times.deadline == self.at(175))
     }
 
+    @Test func aBodyIsNotAwaitedWhileNobodyReads() {
+        var times = self.times()
+        times.received(Self.head, now: self.at(0))
+        times.readCompleted()
+        #expect(times.deadline == nil)
+        times.asksForMore(now: self.at(100))
+        #expect(times.deadline == self.at(160))
+    }
+
     @Test func aReaderIsLateWhileItTakesNothing() {
         var times = self.times()
         times.received(Self.head, now: self.at(0))
         times.received(.end(nil), now: self.at(0))
-        times.writabilityChanged(to: false, now: self.at(5))
-        times.writabilityChanged(to: false, now: self.at(6))
-        #expect(times.lateness(now: self.at(65)) == .reader)
-        times.writabilityChanged(to: true, now: self.at(64))
-        #expect(times.deadline == nil)
+        times.isFull(.init(waiting: 100, taken: 0), now: self.at(5))
+        times.isFull(.init(waiting: 200, taken: 0), now: self.at(6))
+        #expect(times.isTaking && times.lateness(now: self.at(65)) == .reader)
+        times.looked(.init(waiting: 300, taken: 0), now: self.at(64))
+        #expect(times.deadline == self.at(65), "more is written, and none of it taken")
+        times.looked(.init(waiting: 299, taken: 1), now: self.at(64))
+        #expect(times.deadline == self.at(124))
+        times.looked(.init(waiting: 0, taken: 300), now: self.at(70))
+        #expect(times.deadline == nil && !times.isTaking)
+    }
+
+    @Test func aConnectionIsIdleOnlyOnceAllIsTaken() {
+        var times = self.times()
+        times.received(Self.head, now: self.at(0))
+        times.received(.end(nil), now: self.at(0))
+        times.answered(now: self.at(0))
+        times.looked(.init(waiting: 5, taken: 5), now: self.at(75))
+        #expect(times.lateness(now: self.at(75)) == nil && times.lateness(now: self.at(135)) == .reader)
+        times.looked(.init(waiting: 0, taken: 10), now: self.at(100))
+        #expect(times.lateness(now: self.at(174)) == nil && times.lateness(now: self.at(175)) == .idle)
+    }
+
+    @Test func aConnectionThatEndsWaitsForItsReaderAlone() {
+        var times = self.times()
+        times.received(Self.head, now: self.at(0))
+        times.ends(.init(waiting: 10, taken: 0), now: self.at(50))
+        #expect(times.deadline == self.at(110))
+        times.looked(.init(waiting: 0, taken: 10), now: self.at(100))
+        #expect(times.deadline == self.at(160), "it is closed elsewhere, and at the latest then")
+        times.looked(.init(waiting: 0, taken: 10), now: self.at(160))
+        #expect(times.lateness(now: self.at(160)) == .reader)
+    }
+
+    @Test func whatIsNotReadIsNotAwaited() {
+        var times = self.times()
+        times.received(Self.head, now: self.at(0))
+        times.received(.end(nil), now: self.at(0))
+        times.received(Self.head, now: self.at(0))
+        #expect(times.wholeRequests == 1 && times.deadline == self.at(60))
+        times.stopsReading()
+        #expect(times.wholeRequests == 1 && times.deadline == nil)
+        times.answered(now: self.at(70))
+        #expect(times.wholeRequests == 0)
     }
 
     @Test func theRestOfAnAnsweredRequestMayPauseAndNotGoOnForEver() {

@@ -34,7 +34,7 @@ import Testing
     private func store(_ text: String) async throws {
         let head = try Question.Head(Self.head("").headerFields, self.state)
         var record = RequestRecord(time: self.state.time.now())
-        let question = Question(head, Array(GatewayFixture.question(text).utf8), self.state, &record)
+        let question = try Question(head, Array(GatewayFixture.question(text).utf8), self.state, &record)
         guard case .keyed(let keyed, let caller) = question.key else {
             Issue.record("the question has no key")
             return

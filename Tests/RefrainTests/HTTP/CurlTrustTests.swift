@@ -1,6 +1,7 @@
 import Foundation
 import RefrainCore
 import RefrainKeys
+import TestSupport
 import Testing
 
 @testable import Refrain

@@ -238,22 +238,30 @@ struct FlightMachine {
     /// What there is for a caller that wants a whole message.
     func outcome(_ id: CallerID) -> FlightOutcome {
         if let failure = self.verdicts[id] { return .ended(.failed(failure)) }
-        if case .ended(let ending) = self.phase { return .ended(ending) }
+        if case .ended(let ending) = self.phase { return .ended(self.shown(ending, to: id)) }
         return .wait
+    }
+
+    /// An ending as a caller may see it.
+    private func shown(_ ending: FlightEnding, to id: CallerID) -> FlightEnding {
+        guard case .failed(let failure) = ending, self.callers[id]?.credential != self.leaderCredential else {
+            return ending
+        }
+        return .failed(failure.forOthers)
     }
 
     /// What there is for a caller that wants a stream and has not been given its head.
     func start(_ id: CallerID) -> FlightStart {
         if let failure = self.verdicts[id] { return .ended(.failed(failure)) }
         if let head = self.head { return .head(head) }
-        if case .ended(let ending) = self.phase { return .ended(ending) }
+        if case .ended(let ending) = self.phase { return .ended(self.shown(ending, to: id)) }
         return .wait(mayBeLong: self.mayWaitLong(id))
     }
 
-    /// Whether a caller that wants a stream shares a call for a whole message, or one of another process, which sends
-    /// nothing meanwhile.
+    /// Whether a caller that wants a stream waits for another's call, of this process or another, which sends it nothing
+    /// before it is answered.
     private func mayWaitLong(_ id: CallerID) -> Bool {
-        self.isWaiting && (self.waitsElsewhere || !self.isStreamingCall && id != self.leader)
+        self.isWaiting && (self.waitsElsewhere || id != self.leader)
     }
 
     /// Whether there is nothing for a caller that wants a stream but to wait.
@@ -280,8 +288,9 @@ struct FlightMachine {
             return .event(event)
         }
         guard case .ended(let ending) = self.phase else { return .wait(mayBeLong: self.mayWaitLong(id)) }
+        let shown = self.shown(ending, to: id)
         self.callers[id] = nil
-        return self.head == nil ? .ended(ending) : .finished
+        return self.head == nil ? .ended(shown) : .finished
     }
 
     // MARK: Memory

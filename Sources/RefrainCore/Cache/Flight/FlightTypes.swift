@@ -30,6 +30,15 @@ struct FlightFailure: Sendable {
     var isTransient = false
     /// What it is counted as.
     var refusal = CacheReason.failed
+
+    /// The same for a caller with another credential than the call's, without what is the caller's own.
+    var forOthers: FlightFailure {
+        guard let answer = self.error as? UpstreamResponseError else { return self }
+        var failure = self
+        failure.error = UpstreamResponseError(
+            status: answer.status, headers: HeaderRules.sharedByError(answer.headers), body: answer.body)
+        return failure
+    }
 }
 
 /// How a flight ended.
@@ -50,7 +59,7 @@ enum FlightOutcome: Sendable {
 
 /// What a flight has for a caller that wants a stream.
 enum FlightStart: Sendable {
-    /// Nothing yet. `mayBeLong`: it shares a call for a whole message, which sends nothing while the model writes.
+    /// Nothing yet. `mayBeLong`: it waits for another's call, which has sent nothing.
     case wait(mayBeLong: Bool)
     /// The stream has begun.
     case head(FlightHead)

@@ -28,8 +28,14 @@ struct CircuitBreaker {
         self.openNanoseconds = UInt64(max(0, min(openFor.wholeMilliseconds, 86_400_000))) * 1_000_000
     }
 
-    /// Whether it refuses calls.
-    var isOpen: Bool { if case .closed = self.state { false } else { true } }
+    /// Whether it refuses a call that is wanted now. Where it has been open long enough it does not: the next call finds
+    /// out, whenever it comes.
+    func refuses(at now: UInt64) -> Bool {
+        switch self.state {
+        case .closed: false
+        case .open(let until), .probing(let until): now < until
+        }
+    }
 
     /// A call is wanted. False where it must not be made.
     mutating func admits(at now: UInt64) -> Bool {

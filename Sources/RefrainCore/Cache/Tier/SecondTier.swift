@@ -69,8 +69,11 @@ final class GuardedTier: Sendable {
 
     /// What it is called in answers.
     var tier: CacheTier { self.configuration.tier }
-    /// Whether its breaker is open.
-    var isLeftAlone: Bool { self.breaker.withLock { $0.isOpen } }
+    /// Whether a request that comes now would do without it.
+    var isLeftAlone: Bool {
+        let now = self.time.monotonicNanoseconds()
+        return self.breaker.withLock { $0.refuses(at: now) }
+    }
     /// How often its breaker has opened.
     var openings: Int { self.breaker.withLock { $0.openings } }
 
