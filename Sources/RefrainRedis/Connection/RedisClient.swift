@@ -156,6 +156,9 @@ final class RedisClient: Sendable {
     /// Makes a connection that is the caller's alone and to be closed by it.
     /// - Parameter onPush: called on the event loop with each message of a channel that the connection has subscribed to.
     func dedicated(onPush: (@Sendable (RESPValue) -> Void)? = nil) async throws(StoreError) -> RedisConnection {
+        guard !self.registry.withLock({ $0.isShutDown }) else {
+            throw StoreError(.closed, "the client was shut down")
+        }
         let attempt = self.connector.connect(on: self.group.next(), onPush: onPush)
         let id = ObjectIdentifier(attempt)
         let isShutDown = self.registry.withLock { registry in
