@@ -43,6 +43,7 @@ package final class Certificate: Sendable {
         guard process.terminationStatus == 0 else { throw OpenSSL.Failure() }
     }
 
+    // A folder that stays behind is the system's to remove: it is a temporary one.
     deinit { try? FileManager.default.removeItem(at: self.directory) }
 
     /// The certificate in PEM.

@@ -23,7 +23,7 @@ struct FrequencySketch {
     }
 
     private func index(_ key: Int32, row: Int) -> Int {
-        var random = WorkloadRandom(seed: UInt64(UInt32(bitPattern: key)) << 3 | UInt64(row))
+        var random = TrafficRandomness(seed: UInt64(UInt32(bitPattern: key)) << 3 | UInt64(row))
         return row * (Int(self.mask) + 1) + Int(UInt32(truncatingIfNeeded: random.next()) & self.mask)
     }
 

@@ -53,6 +53,7 @@ package enum ReferenceCache {
         case .unkeyed: return nil
         case .key(let key): return Array(key.hex.utf8)
         case .body(let body):
+            // What is no JSON has no key, here as in the cache.
             guard let document = try? JSONDocument(body) else { return nil }
             var output: [UInt8] = []
             Self.append(

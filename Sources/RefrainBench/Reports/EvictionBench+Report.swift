@@ -12,24 +12,24 @@ extension BenchReport {
             sections: [])
         if !recorded.isEmpty {
             self.sections.append(
-                EvictionBench.section(recorded, title: "Hit ratio, traces of keys", of: \.hitRatio, label: nil))
+                EvictionBench.section(recorded, title: "Hit ratio, traces of keys", of: \.hitRatio))
         }
         if !priced.isEmpty {
             self.sections.append(
                 EvictionBench.section(
-                    priced, title: "Money saved, requests to models", of: \.savedCostRatio, label: nil))
+                    priced, title: "Money saved, requests to models", of: \.savedCostRatio))
             self.sections.append(
-                EvictionBench.section(priced, title: "Hit ratio, requests to models", of: \.hitRatio, label: nil))
+                EvictionBench.section(priced, title: "Hit ratio, requests to models", of: \.hitRatio))
             self.sections.append(
                 EvictionBench.section(
-                    priced, title: "Byte hit ratio, requests to models", of: \.sizeHitRatio, label: nil))
+                    priced, title: "Byte hit ratio, requests to models", of: \.sizeHitRatio))
         }
     }
 }
 
 extension EvictionBench {
     fileprivate static func section(
-        _ rows: [Row], title: String, of ratio: KeyPath<EvictionOutcome, Double>, label: String?
+        _ rows: [Row], title: String, of ratio: KeyPath<EvictionOutcome, Double>
     ) -> BenchReport.Section {
         let policies = rows[0].outcomes.map(\.policy)
         let names = ["Trace", "Capacity"] + policies + ["ceiling"]
@@ -61,6 +61,6 @@ extension EvictionBench {
             series: policies.map { policy in .init(policy, rows.map { $0[policy]?[keyPath: ratio] }) }
                 + [.init("ceiling", rows.map { $0.ceiling[keyPath: ratio] }, isBound: true)])
         return BenchReport.Section(
-            title: title, label: label, notes: notes, table: table, charts: rows.count <= 16 ? [chart] : [])
+            title: title, notes: notes, table: table, charts: rows.count <= 16 ? [chart] : [])
     }
 }

@@ -118,6 +118,7 @@ extension PublicTrace {
             let answer: RequestTrace.Answer =
                 status != 200
                 ? .failure(status: status, content) : response.kind == .string ? .events(content) : .message(content)
+            // An answer that is no message, an error above all, tells no usage.
             var usage = answer.message.flatMap { (try? MessageSummary(json: $0))?.usage } ?? Usage()
             if usage.totalInputTokens == 0 { usage.inputTokens = TokenRule.tokens(body) }
             var request = RequestTrace.Request(

@@ -28,6 +28,7 @@ package enum RecordedStreams {
         var streams: [[UInt8]] = []
         var hasStopped = true
         for line in file.bytes.split(separator: UInt8(ascii: "\n")) {
+            // The files have lines that are no events.
             guard let type = (try? JSONDocument(Array(line)))?.root["type"]?.string else { continue }
             if hasStopped { streams.append([]) }
             hasStopped = type == "message_stop"

@@ -12,6 +12,7 @@ extension RequestTrace.Answer {
         case .events(let bytes):
             var parser = SSEParser()
             var assembler = MessageAssembler()
+            // A recording that is no stream holds no message.
             guard var events = try? parser.feed(bytes) else { return nil }
             if let last = parser.finish() { events.append(last) }
             for event in events { assembler.consume(event) }
@@ -27,6 +28,7 @@ extension RequestTrace.Answer {
         case .failure: return nil
         case .text(let text): hasher.combine(text)
         case .message, .events:
+            // Answers that are no JSON are all alike: none of them can be given.
             let document = self.message.flatMap { try? JSONDocument($0) }
             hasher.combine(document?.root["content"].map { Array($0.raw) })
         }

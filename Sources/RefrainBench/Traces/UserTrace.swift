@@ -59,6 +59,7 @@ package enum UserTrace {
             let isWrapped = body.index != line.index
             if isWrapped, let response = line["response"], response.kind == .object {
                 answer = .message(Array(response.raw))
+                // A response that is no message, such as an error, tells no usage: that stays estimated.
                 let recorded = (try? MessageSummary(json: Array(response.raw)))?.usage ?? Usage()
                 usage.outputTokens = recorded.outputTokens
                 if recorded.totalInputTokens > 0 { usage = recorded }

@@ -43,7 +43,7 @@ struct AnswerShape: Hashable, Sendable {
     /// Tokens are log-normal: prompts around 1,000 and answers around 200 in seven of ten requests (chat), prompts around
     /// 1,900 and answers around 15 in the others (code), near to the medians of the Azure LLM inference traces of 2023 (Patel et
     /// al., ISCA 2024). Models are Haiku 4.5, Sonnet 4.5 and Opus 4.5 in 40, 45 and 15 of a hundred requests.
-    init(drawnBy random: inout WorkloadRandom) {
+    init(drawnBy random: inout TrafficRandomness) {
         let isChat = random.unit() < 0.7
         let input = random.logNormal(median: isChat ? 1_000 : 1_900, sigma: isChat ? 0.9 : 0.7)
         let output = random.logNormal(median: isChat ? 200 : 15, sigma: isChat ? 0.7 : 0.9)

@@ -26,7 +26,7 @@ package enum EvictionWorkload: String, CaseIterable, Sendable {
     package func trace(requests: Int, seed: UInt64) -> EvictionTrace {
         var keys = KeySequence(seed: seed)
         let names = keys.names(of: self, count: requests)
-        var random = WorkloadRandom(seed: seed &+ 1)
+        var random = TrafficRandomness(seed: seed &+ 1)
         var numbers: [UInt64: Int32] = [:]
         var shapes: [AnswerShape] = []
         var result: [EvictionTrace.Request] = []
@@ -46,11 +46,11 @@ package enum EvictionWorkload: String, CaseIterable, Sendable {
 
 /// Draws the names of keys.
 private struct KeySequence {
-    private var random: WorkloadRandom
+    private var random: TrafficRandomness
     /// The next name that nothing else uses.
     private var fresh: UInt64 = 1 << 40
 
-    init(seed: UInt64) { self.random = WorkloadRandom(seed: seed) }
+    init(seed: UInt64) { self.random = TrafficRandomness(seed: seed) }
 
     private mutating func freshName() -> UInt64 {
         self.fresh += 1
@@ -61,16 +61,16 @@ private struct KeySequence {
         switch workload {
         case .zipf: return self.zipf(count, onceShare: 0.4)
         case .evaluation:
-            let zipf = ZipfDistribution(count: 40_000, exponent: 0.9)
+            let zipf = ZipfRanks(count: 40_000, exponent: 0.9)
             var position: UInt64 = 0
             return (0..<count).map { _ in
-                guard self.random.unit() < 0.35 else { return UInt64(zipf.draw(&self.random)) }
+                guard self.random.unit() < 0.35 else { return UInt64(zipf.rank(&self.random)) }
                 position += 1
                 return 1 << 32 | position % 20_000
             }
         case .drift:
-            let zipf = ZipfDistribution(count: 5_000, exponent: 1)
-            return (0..<count).map { UInt64(2 << 32 | ($0 / 12 + zipf.draw(&self.random))) }
+            let zipf = ZipfRanks(count: 5_000, exponent: 1)
+            return (0..<count).map { UInt64(2 << 32 | ($0 / 12 + zipf.rank(&self.random))) }
         case .scans: return self.scans(count)
         case .bursts: return self.bursts(count)
         case .phases:
@@ -80,18 +80,18 @@ private struct KeySequence {
     }
 
     private mutating func zipf(_ count: Int, onceShare: Double) -> [UInt64] {
-        let zipf = ZipfDistribution(count: 40_000, exponent: 0.9)
+        let zipf = ZipfRanks(count: 40_000, exponent: 0.9)
         return (0..<count).map { _ in
-            self.random.unit() < onceShare ? self.freshName() : UInt64(zipf.draw(&self.random))
+            self.random.unit() < onceShare ? self.freshName() : UInt64(zipf.rank(&self.random))
         }
     }
 
     private mutating func scans(_ count: Int) -> [UInt64] {
-        let zipf = ZipfDistribution(count: 40_000, exponent: 0.9)
+        let zipf = ZipfRanks(count: 40_000, exponent: 0.9)
         var names: [UInt64] = []
         var scan = 0
         while names.count < count {
-            for _ in 0..<10_000 { names.append(UInt64(zipf.draw(&self.random))) }
+            for _ in 0..<10_000 { names.append(UInt64(zipf.rank(&self.random))) }
             let first: UInt64 = scan.isMultiple(of: 2) ? 3 << 32 : UInt64(4 + scan) << 32
             names.append(contentsOf: (0..<5_000).map { first | $0 })
             scan += 1

@@ -120,7 +120,7 @@ package enum RecordedWorkload: String, CaseIterable, Sendable {
     }
 
     private func readTree(_ bytes: [UInt8], withSample: Bool, into builder: inout Builder) throws(BenchError) {
-        var random = WorkloadRandom(seed: 24)
+        var random = TrafficRandomness(seed: 24)
         for call in try self.lines(bytes) {
             guard let prompt = call["prompt"]?.string, let sample = call["sample"]?.int else {
                 throw self.malformed("a call has no prompt")

@@ -327,29 +327,27 @@ struct MessagesRoute: Sendable {
     // MARK: Accounts
 
     private func account(for details: Envelope.Details, _ record: inout RequestRecord) {
-        let models = self.state.configuration.models
-        record.usage = details.usage
-        if record.result.isSaved {
-            record.saved = models.saving(of: details.usage, model: details.answeringModel)
-            if record.result != .joined { record.millisecondsSaved = Int(details.upstreamMilliseconds) }
-        } else {
-            record.spent = details.cost
-            if record.result.wouldBeSaved {
-                record.wouldSave = models.saving(of: details.usage, model: details.answeringModel)
-            }
+        self.account(for: details.usage, of: details.answeringModel, cost: details.cost, &record)
+        if record.result.isSaved, record.result != .joined {
+            record.millisecondsSaved = Int(details.upstreamMilliseconds)
         }
     }
 
     private func account(for meter: UsageMeter, _ details: Envelope.Details?, _ record: inout RequestRecord) {
         if let details { return self.account(for: details, &record) }
         guard let usage = meter.usage else { return }
+        let cost = self.state.configuration.models.cost(of: usage, model: meter.model)
+        self.account(for: usage, of: meter.model, cost: cost, &record)
+    }
+
+    private func account(for usage: Usage, of model: String, cost: Double?, _ record: inout RequestRecord) {
         let models = self.state.configuration.models
         record.usage = usage
         if record.result.isSaved {
-            record.saved = models.saving(of: usage, model: meter.model)
+            record.saved = models.saving(of: usage, model: model)
         } else {
-            record.spent = models.cost(of: usage, model: meter.model)
-            if record.result.wouldBeSaved { record.wouldSave = models.saving(of: usage, model: meter.model) }
+            record.spent = cost
+            if record.result.wouldBeSaved { record.wouldSave = models.saving(of: usage, model: model) }
         }
     }
 

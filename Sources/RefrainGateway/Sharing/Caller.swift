@@ -79,12 +79,11 @@ final class Callers: Sendable {
         let isToken =
             apiKeys.contains { self.upstreamKey(apiKey: $0, authorization: nil) != nil }
             || authorizations.contains { self.upstreamKey(apiKey: nil, authorization: $0) != nil }
-        guard isToken,
-            self.upstreamKey(
-                apiKey: apiKeys.count == 1 ? apiKeys[0] : nil,
-                authorization: authorizations.count == 1 ? authorizations[0] : nil) == nil
-                || apiKeys.count > 1 || authorizations.count > 1
-        else { return }
+        // One token in both fields is one credential.
+        let isOne =
+            apiKeys.count == 1 && authorizations.count == 1
+            && self.upstreamKey(apiKey: apiKeys[0], authorization: authorizations[0]) != nil
+        guard isToken, !isOne else { return }
         throw .invalid("a token of this gateway stands beside another credential: send one of them")
     }
 

@@ -30,7 +30,7 @@ package struct StorePolicy: EvictionPolicy, ~Copyable {
 
     /// The request key that stands for the key numbered `number`.
     package static func key(_ number: Int) -> RequestKey {
-        var random = WorkloadRandom(seed: UInt64(bitPattern: Int64(number)))
+        var random = TrafficRandomness(seed: UInt64(bitPattern: Int64(number)))
         let words = (random.next(), random.next(), random.next(), random.next())
         guard let key = withUnsafeBytes(of: words, { RequestKey(bytes: $0) }) else {
             preconditionFailure("four words are the bytes of a key")
