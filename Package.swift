@@ -9,6 +9,7 @@ let package = Package(
         .library(name: "RefrainKeys", targets: ["RefrainKeys"]),
         .library(name: "RefrainCore", targets: ["RefrainCore"]),
         .library(name: "RefrainRedis", targets: ["RefrainRedis"]),
+        .library(name: "RefrainBench", targets: ["RefrainBench"]),
         .library(name: "RefrainGateway", targets: ["RefrainGateway"]),
         .library(name: "RefrainSimulator", targets: ["RefrainSimulator"]),
         .library(name: "RefrainTesting", targets: ["RefrainTesting"]),
@@ -104,7 +105,12 @@ let package = Package(
             resources: [.embedInCode("Admin/dashboard.html")]
         ),
         // Trace readers, workloads, simulators and reports.
-        .target(name: "RefrainBench", dependencies: ["Refrain", "RefrainCore", "RefrainKeys"]),
+        .target(
+            name: "RefrainBench",
+            dependencies: [
+                "Refrain", "RefrainCore", "RefrainKeys", .product(name: "Crypto", package: "swift-crypto"),
+            ]
+        ),
         .target(name: "RefrainTesting", dependencies: ["RefrainCore", "RefrainKeys"]),
         .executableTarget(
             name: "RefrainCommand",

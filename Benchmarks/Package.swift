@@ -8,19 +8,20 @@ let package = Package(
         .package(name: "refrain", path: "../"),
         // Its default traits intercept malloc and the runtime, which needs more packages.
         .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.0", traits: []),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
     ],
     targets: [
+        // Counts heap allocations: the same counter that tests have.
+        .target(name: "CAllocationCounter", path: "CAllocationCounter"),
         .executableTarget(
-            name: "KeyDerivation",
+            name: "Latency",
             dependencies: [
+                "CAllocationCounter",
                 .product(name: "Benchmark", package: "benchmark"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "RefrainKeys", package: "refrain"),
+                .product(name: "RefrainBench", package: "refrain"),
             ],
-            path: "Benchmarks/KeyDerivation",
+            path: "Benchmarks/Latency",
             plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
-        )
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

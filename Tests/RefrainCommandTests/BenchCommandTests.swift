@@ -49,6 +49,35 @@ import Testing
         #expect(list.status == 0 && list.output.contains("bursts") && list.output.contains("openhands"))
     }
 
+    @Test func speedIsMeasuredBesideReferences() throws {
+        let page = try TemporaryFile()
+        let result = try Refrain("bench", "latency", "--duration", "1ms", "--json", "--html", page.path).run()
+        #expect(result.status == 0, "\(result.errors)")
+        let report = try JSONValue(Array(result.output.utf8))
+        let sections = try #require(report["sections"]?.array)
+        #expect(sections.last?["title"]?.string == "Two threads")
+        let rows = sections.dropLast().flatMap { $0["rows"]?.array ?? [] }
+        #expect(
+            rows.allSatisfy {
+                ($0["p50_ns"]?.double ?? 0) > 0 && $0["p50_ns"]?.double ?? 0 <= $0["p99_ns"]?.double ?? 0
+            })
+        #expect(rows.contains { $0["operation"]?.string == "a hit, 1 KB request" && ($0["ratio"]?.double ?? 0) > 0 })
+        #expect(try String(contentsOfFile: page.path, encoding: .utf8).contains("Distribution of times, gateway"))
+        let part = try Refrain("bench", "latency", "--duration", "1ms", "--only", "envelopes").run()
+        #expect(part.status == 0 && part.output.contains("decode, 64 KB") && !part.output.contains("SHA-256 of 1 KB"))
+    }
+
+    @Test(
+        arguments: [
+            (["--duration", "0"], "1ms"), (["--only", "nothing"], "nothing"), (["--only", "redis"], "--redis URL"),
+            (["--redis", "http://example"], "redis://"), (["--redis", "redis://:secret@127.0.0.1:1"], "127.0.0.1"),
+        ])
+    func whatCannotBeMeasuredIsSaid(arguments: [String], part: String) throws {
+        let result = try Refrain(["bench", "latency", "--duration", "1ms", "--only", "redis"] + arguments).run()
+        #expect(result.status == 2 || result.status == 64, "\(result.status)")
+        #expect(result.errors.contains(part) && !result.errors.contains("secret"), "\(result.errors)")
+    }
+
     @Test func whatIsWrongIsSaid() throws {
         let nowhere = try Refrain("bench", "hit-rate", "no-such-trace").run()
         #expect(nowhere.status == 2 && nowhere.errors.contains("refrain bench list"), "\(nowhere.errors)")

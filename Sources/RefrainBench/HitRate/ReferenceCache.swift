@@ -70,7 +70,7 @@ package enum ReferenceCache {
             let members = value.members.map { (name: $0.name.text ?? [], value: $0.value) }
                 .sorted { $0.name.lexicographicallyPrecedes($1.name) }
             for (name, member) in members where !names.contains(where: { name.elementsEqual($0.utf8) }) {
-                RequestBody.append(quoted: name, to: &output)
+                JSONString.append(name, quotedTo: &output)
                 output.append(UInt8(ascii: ":"))
                 Self.append(member, to: &output)
                 output.append(UInt8(ascii: ","))
@@ -83,7 +83,7 @@ package enum ReferenceCache {
                 output.append(UInt8(ascii: ","))
             }
             output.append(UInt8(ascii: "]"))
-        case .string: RequestBody.append(quoted: value.text ?? [], to: &output)
+        case .string: JSONString.append(value.text ?? [], quotedTo: &output)
         default: output += value.raw
         }
     }

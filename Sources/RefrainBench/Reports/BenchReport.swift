@@ -117,13 +117,18 @@ package struct BenchReport: Sendable {
         package var places: [String]
         package var format: Format
         package var series: [Series]
+        /// Whether each step up the axis is ten times the last. For values above 0.
+        package var isLogarithmic: Bool
 
-        package init(_ kind: Kind, title: String, places: [String], format: Format, series: [Series]) {
+        package init(
+            _ kind: Kind, title: String, places: [String], format: Format, series: [Series], isLogarithmic: Bool = false
+        ) {
             self.kind = kind
             self.title = title
             self.places = places
             self.format = format
             self.series = series
+            self.isLogarithmic = isLogarithmic
         }
     }
 }

@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// Draws a chart as SVG that needs no script: it looks the same on paper.
 struct ChartDrawing {
     private static let width = 720.0
@@ -15,7 +23,10 @@ struct ChartDrawing {
     init(_ chart: BenchReport.Chart) {
         self.chart = chart
         let values = chart.series.flatMap(\.values).compactMap(\.self).filter(\.isFinite)
-        self.ticks = Self.ticks(from: min(0, values.min() ?? 0), to: max(values.max() ?? 1, 1e-12))
+        self.ticks =
+            chart.isLogarithmic
+            ? Self.decades(from: values.min() ?? 1, to: values.max() ?? 10)
+            : Self.ticks(from: min(0, values.min() ?? 0), to: max(values.max() ?? 1, 1e-12))
     }
 
     /// The drawing.
@@ -106,10 +117,18 @@ struct ChartDrawing {
     }
 
     private func y(_ value: Double) -> Double {
-        let low = self.ticks.first ?? 0
-        let span = (self.ticks.last ?? 1) - low
+        let scale: (Double) -> Double = self.chart.isLogarithmic ? { log10(max($0, 1e-12)) } : { $0 }
+        let low = scale(self.ticks.first ?? 0)
+        let span = scale(self.ticks.last ?? 1) - low
         let height = Self.height - Self.top - Self.bottom
-        return Self.height - Self.bottom - height * (span > 0 ? (value - low) / span : 0)
+        return Self.height - Self.bottom - height * (span > 0 ? max(0, scale(value) - low) / span : 0)
+    }
+
+    /// Powers of ten that enclose the range, 2 or more of them.
+    static func decades(from low: Double, to high: Double) -> [Double] {
+        let first = log10(max(low, 1e-12)).rounded(.down)
+        let last = max(first + 1, log10(max(high, 1e-12)).rounded(.up))
+        return stride(from: first, through: last, by: 1).map { pow(10, $0) }
     }
 
     /// Round values, 3 to 7 of them, that enclose the range.

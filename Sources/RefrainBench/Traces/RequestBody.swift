@@ -9,24 +9,9 @@ enum RequestBody {
     static func prompt(_ text: [UInt8], model: String = Self.standInModel, extra: String = "") -> [UInt8] {
         var body = Self.head(model, extra)
         body += #""messages":[{"role":"user","content":"#.utf8
-        Self.append(quoted: text, to: &body)
+        JSONString.append(text, quotedTo: &body)
         body += "}]}".utf8
         return body
-    }
-
-    /// Appends a text in UTF-8 as a JSON string. What needs no escape is copied in runs: texts here are long and many.
-    static func append(quoted text: [UInt8], to output: inout [UInt8]) {
-        output.reserveCapacity(output.count + text.count + text.count / 16 + 2)
-        output.append(UInt8(ascii: "\""))
-        var copied = 0
-        for (index, byte) in text.enumerated()
-        where byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-            output += text[copied..<index]
-            JSONString.append(CollectionOfOne(byte), escapedTo: &output)
-            copied = index + 1
-        }
-        output += text[copied...]
-        output.append(UInt8(ascii: "\""))
     }
 
     /// A request with the given messages, each a whole JSON object.
@@ -41,7 +26,7 @@ enum RequestBody {
         }
         if let system {
             body += #""system":"#.utf8
-            Self.append(quoted: system, to: &body)
+            JSONString.append(system, quotedTo: &body)
             body += ",".utf8
         }
         body += #""messages":["#.utf8
@@ -53,7 +38,7 @@ enum RequestBody {
     /// A message with one text.
     static func message(role: String, _ text: [UInt8]) -> [UInt8] {
         var message = Array(#"{"role":"\#(role)","content":"#.utf8)
-        Self.append(quoted: text, to: &message)
+        JSONString.append(text, quotedTo: &message)
         message += "}".utf8
         return message
     }

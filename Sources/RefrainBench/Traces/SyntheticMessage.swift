@@ -11,7 +11,7 @@ enum SyntheticMessage {
         JSONString.append(model.utf8, quotedTo: &message)
         message += #","content":[{"type":"text","text":"#.utf8
         // The API answers no empty text.
-        RequestBody.append(quoted: text.isEmpty ? Array(".".utf8) : text, to: &message)
+        JSONString.append(text.isEmpty ? Array(".".utf8) : text, quotedTo: &message)
         message +=
             """
             }],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":\(usage.inputTokens),\

@@ -18,6 +18,16 @@ struct RedisArguments: ParsableArguments {
         let redis: RedisConfiguration
         let namespace: String
 
+        /// - Throws: `ValidationError` where the URL is none. Its message has no password in it.
+        init(url: String, namespace: String) throws {
+            do throws(RedisConfigurationError) {
+                self.redis = try RedisConfiguration(url: url)
+            } catch {
+                throw ValidationError("--redis: \(error.message)")
+            }
+            self.namespace = namespace
+        }
+
         /// A store there, which has answered.
         ///
         /// - Throws: `ValidationError` where it cannot be reached, and why.
@@ -61,11 +71,6 @@ struct RedisArguments: ParsableArguments {
     /// - Throws: `ValidationError` where the URL is none. Its message has no password in it.
     func place(_ settings: Settings) throws -> Place? {
         guard let url = try settings.value(self.redis, .redis) else { return nil }
-        let namespace = try settings.value(self.namespace, .namespace) ?? "default"
-        do throws(RedisConfigurationError) {
-            return Place(redis: try RedisConfiguration(url: url), namespace: namespace)
-        } catch {
-            throw ValidationError("--redis: \(error.message)")
-        }
+        return try Place(url: url, namespace: settings.value(self.namespace, .namespace) ?? "default")
     }
 }

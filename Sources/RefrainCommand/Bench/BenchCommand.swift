@@ -6,7 +6,7 @@ import RefrainCore
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure hit rates, money and eviction on recorded or generated traffic. Nothing is sent anywhere.",
+        abstract: "Measure hit rates, money, eviction and speed. Nothing is sent to the API.",
         discussion: """
             A TRACE is one of
               a file of JSON Lines, plain, .gz or .xz: request bodies, {"custom_id","params"} lines of a batch, {"body"} \
@@ -16,7 +16,8 @@ struct BenchCommand: AsyncParsableCommand {
             refrain bench list names them.
             """,
         subcommands: [
-            HitRateCommand.self, PromptCacheCommand.self, EvictionCommand.self, TraceListCommand.self,
+            HitRateCommand.self, PromptCacheCommand.self, EvictionCommand.self, LatencyCommand.self,
+            TraceListCommand.self,
         ])
 }
 

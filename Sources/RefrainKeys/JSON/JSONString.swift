@@ -64,23 +64,49 @@ package enum JSONString {
         output.append(UInt8(ascii: "\""))
     }
 
-    /// Appends the UTF-8 bytes `text` to `output` as the inside of a JSON string.
+    /// Appends the UTF-8 bytes `text` to `output` as the inside of a JSON string. Linear; what needs no escape is copied in
+    /// runs.
     package static func append(_ text: some Sequence<UInt8>, escapedTo output: inout [UInt8]) {
-        for byte in text {
-            switch byte {
-            case UInt8(ascii: "\""): output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "\"")])
-            case UInt8(ascii: "\\"): output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "\\")])
-            case 0x08: output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "b")])
-            case 0x0C: output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "f")])
-            case 0x0A: output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "n")])
-            case 0x0D: output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "r")])
-            case 0x09: output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "t")])
-            case 0x00..<0x20:
-                output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "u"), UInt8(ascii: "0"), UInt8(ascii: "0")])
-                output.append(byte < 0x10 ? UInt8(ascii: "0") : UInt8(ascii: "1"))
-                output.append(Self.hexDigits[Int(byte & 0xF)])
-            default: output.append(byte)
+        if text.withContiguousStorageIfAvailable({ Self.append(bytes: $0, escapedTo: &output) }) == nil {
+            Array(text).withUnsafeBufferPointer { Self.append(bytes: $0, escapedTo: &output) }
+        }
+    }
+
+    private static func append(bytes: UnsafeBufferPointer<UInt8>, escapedTo output: inout [UInt8]) {
+        guard let start = bytes.baseAddress else { return }
+        let text = JSONText(bytes: start, count: bytes.count)
+        var copied = 0
+        var at = 0
+        while true {
+            at = text.endOfPlain(at)
+            // What is not ASCII ends plain text, but needs no escape.
+            while at < bytes.count, bytes[at] >= 0x80 { at += 1 }
+            guard at < bytes.count else { break }
+            guard bytes[at] < 0x20 || bytes[at] == UInt8(ascii: "\"") || bytes[at] == UInt8(ascii: "\\") else {
+                continue
             }
+            output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[copied..<at]))
+            Self.append(escapeOf: bytes[at], to: &output)
+            at += 1
+            copied = at
+        }
+        output.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[copied...]))
+    }
+
+    /// Appends the shortest escape of a byte that cannot stand in a JSON string as it is.
+    private static func append(escapeOf byte: UInt8, to output: inout [UInt8]) {
+        output.append(UInt8(ascii: "\\"))
+        switch byte {
+        case 0x08: output.append(UInt8(ascii: "b"))
+        case 0x0C: output.append(UInt8(ascii: "f"))
+        case 0x0A: output.append(UInt8(ascii: "n"))
+        case 0x0D: output.append(UInt8(ascii: "r"))
+        case 0x09: output.append(UInt8(ascii: "t"))
+        case 0x00..<0x20:
+            output.append(contentsOf: "u00".utf8)
+            output.append(byte < 0x10 ? UInt8(ascii: "0") : UInt8(ascii: "1"))
+            output.append(Self.hexDigits[Int(byte & 0xF)])
+        default: output.append(byte)
         }
     }
 

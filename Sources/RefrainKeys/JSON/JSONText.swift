@@ -36,7 +36,7 @@ struct JSONText: BitwiseCopyable {
     /// The first byte from `start` on that is a quote, a backslash, a control character or not ASCII; or the end of
     /// the text.
     @inline(__always)
-    private func endOfPlain(_ start: Int) -> Int {
+    func endOfPlain(_ start: Int) -> Int {
         var at = start
         while at &+ 16 <= self.count {
             let words = Self.special(UnsafeRawPointer(self.bytes + at).loadUnaligned(as: SIMD16<Int8>.self))

@@ -80,4 +80,18 @@ import Testing
 
 extension String {
     fileprivate func count(of part: String) -> Int { self.ranges(of: part).count }
+
+    @Test func decadesEncloseTheRange() {
+        #expect(ChartDrawing.decades(from: 250, to: 99_000) == [100, 1_000, 10_000, 100_000])
+        #expect(ChartDrawing.decades(from: 100, to: 100) == [100, 1_000])
+        #expect(ChartDrawing.decades(from: 0, to: 0).count >= 2)
+    }
+
+    @Test func aLogarithmicAxisHasAStepForEachTenfold() {
+        let chart = BenchReport.Chart(
+            .lines, title: "Times", places: ["p50", "p99"], format: .nanoseconds,
+            series: [.init("a", [1_000, 1_000_000])], isLogarithmic: true)
+        let svg = ChartDrawing(chart).svg
+        #expect(svg.contains("1.0 µs") && svg.contains("10.0 µs") && svg.contains("1.0 ms"))
+    }
 }

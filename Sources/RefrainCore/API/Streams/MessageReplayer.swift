@@ -238,14 +238,7 @@ private struct EventWriter {
 
     /// Appends JSON as the inside of a JSON string.
     private mutating func escaped(_ json: UnsafeBufferPointer<UInt8>) {
-        // What needs no escape is appended in runs.
-        var run = 0
-        for (index, byte) in json.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5C {
-            self.bytes.append(contentsOf: UnsafeBufferPointer(rebasing: json[run..<index]))
-            JSONString.append(CollectionOfOne(byte), escapedTo: &self.bytes)
-            run = index + 1
-        }
-        self.bytes.append(contentsOf: UnsafeBufferPointer(rebasing: json[run...]))
+        JSONString.append(json, escapedTo: &self.bytes)
     }
 
     @inline(__always)
