@@ -155,7 +155,7 @@ let package = Package(
         .testTarget(
             name: "RefrainCoreTests",
             dependencies: [
-                "CAllocationCounter", "RefrainCore", "RefrainKeys", "RefrainTesting",
+                "CAllocationCounter", "RefrainCore", "RefrainKeys", "RefrainTesting", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -198,7 +198,7 @@ let package = Package(
         ),
         .testTarget(
             name: "RefrainBenchTests",
-            dependencies: ["Refrain", "RefrainBench", "RefrainCore", "RefrainKeys", "RefrainTesting"]
+            dependencies: ["Refrain", "RefrainBench", "RefrainCore", "RefrainKeys", "RefrainTesting", "TestSupport"]
         ),
         .testTarget(
             name: "RefrainSimulatorTests",

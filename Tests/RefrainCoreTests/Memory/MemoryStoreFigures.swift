@@ -2,6 +2,7 @@ import Foundation
 import RefrainCore
 import RefrainKeys
 import RefrainTesting
+import TestSupport
 import Testing
 
 /// Prints what a hit costs and what an entry takes; asserts nothing about time. Run with `REFRAIN_FIGURES=1`, in release.

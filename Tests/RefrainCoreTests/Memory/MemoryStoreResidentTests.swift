@@ -1,9 +1,9 @@
 #if os(Linux)
     import CAllocationCounter
-    import Foundation
     import RefrainCore
     import RefrainKeys
     import RefrainTesting
+    import TestSupport
     import Testing
 
     /// What the accounting says against what the machine says. In a process of its own, so that other tests take no part
@@ -23,7 +23,7 @@
         }
     }
 
-    enum ResidentMemory {
+    extension ResidentMemory {
         /// Fills a store several times over with entries of many sizes, reading and removing some, and tells by how much
         /// the process grew beside what the store accounts for.
         static func ofAStore(bound: Int, filledTimes: Int) throws -> (resident: Int, accounted: Int, entries: Int) {
@@ -32,7 +32,7 @@
             let store = sampleStore(.init(bytes: bound))
             // What every process takes once, before the first look.
             _ = sampleStore().insert(sampleEnvelope(sampleKey(0)), now: now)
-            let before = try Self.now()
+            let before = try ResidentMemory.bytes()
             var offered = 0
             var number = 0
             while offered < bound * filledTimes {
@@ -56,18 +56,9 @@
                 }
                 if number % 20 == 0 { store.remove(sampleKey(number - Int.random(in: 0..<20_000, using: &random))) }
             }
-            let after = try Self.now()
+            let after = try ResidentMemory.bytes()
             let statistics = store.statistics()
             return (after - before, statistics.bytes, statistics.entries)
-        }
-
-        /// The bytes of this process that are in memory and no part of a file: the second field of `statm` less the third,
-        /// in pages.
-        static func now() throws -> Int {
-            let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
-            let pages = text.split(separator: " ").compactMap { Int($0) }
-            try #require(pages.count > 2)
-            return (pages[1] - pages[2]) * sysconf(Int32(_SC_PAGESIZE))
         }
     }
 #endif

@@ -1,0 +1,1 @@
+"""Compares Refrain with other response caches on the same requests and the same upstream, in one run."""
