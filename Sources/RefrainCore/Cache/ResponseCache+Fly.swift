@@ -55,8 +55,7 @@ extension ResponseCache {
                 switch storing {
                 case .stored(let envelope):
                     // Its callers have their answer; nobody waits for this.
-                    await self.second?.set(envelope)
-                    return .stored
+                    return await self.second?.set(envelope) ?? .stored
                 case .unstorable: return .unstorable
                 case .notStored: return .failed
                 }

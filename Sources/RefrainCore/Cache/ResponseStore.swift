@@ -10,7 +10,9 @@ public protocol ResponseStore: Sendable {
 
     /// Keeps `envelope` under `key` in place of what was there, until its `staleUntil` at the latest.
     ///
-    /// An entry that does not fit, is past its `staleUntil`, or belongs to a purged generation is not kept.
+    /// An entry that is past its `staleUntil`, or belongs to a purged generation, is not kept.
+    ///
+    /// - Throws: ``StoreError``; ``StoreError/Code/tooLarge`` where the entry does not fit.
     func set(_ key: RequestKey, _ envelope: Envelope) async throws(StoreError)
 
     /// Forgets the entry under `key`, if there is one.
@@ -86,6 +88,8 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         public static let timeout = Code("timeout")
         /// The store refused: full, read-only, not permitted.
         public static let refused = Code("refused")
+        /// The entry is larger than the store keeps.
+        public static let tooLarge = Code("too large")
         /// The store answered what cannot be right.
         public static let corrupt = Code("corrupt")
         /// The store was shut down.

@@ -222,12 +222,14 @@ public final class MemoryStore: ResponseStore {
 
     /// Keeps `envelope` at this moment, if it can be kept: see ``insert(_:now:)``.
     ///
-    /// - Throws: ``StoreError/Code/refused`` where `key` is not the envelope's own, ``StoreError/Code/closed`` after
-    ///   ``shutdown()``.
+    /// - Throws: ``StoreError/Code/refused`` where `key` is not the envelope's own, ``StoreError/Code/tooLarge`` where it
+    ///   does not fit, ``StoreError/Code/closed`` after ``shutdown()``.
     public func set(_ key: RequestKey, _ envelope: Envelope) throws(StoreError) {
         guard key == envelope.key else { throw StoreError(.refused, "the envelope belongs to another key") }
-        if self.insert(envelope, now: self.time.now()) == .closed {
-            throw StoreError(.closed, "the memory store was shut down")
+        switch self.insert(envelope, now: self.time.now()) {
+        case .tooLarge: throw StoreError(.tooLarge, "the entry is larger than one may be")
+        case .closed: throw StoreError(.closed, "the memory store was shut down")
+        case .stored, .expired, .invalidated, .superseded: return
         }
     }
 }

@@ -98,6 +98,55 @@ final class RedisClient: Sendable {
         }
     }
 
+    /// Sends a command in a way that proves that its reply is its own: after a question that has one answer, on the same
+    /// connection. All connections are asked such a question first, and closed where they do not know the answer: their replies
+    /// are not in their places.
+    ///
+    /// For what is to be believed only with a proof; it costs some round trips.
+    ///
+    /// - Throws: `.corrupt` where a connection was out of step, besides what ``send(_:lane:)-(RESPCommand,_)`` throws.
+    func sendInStep(_ command: RESPCommand) async throws(StoreError) -> RESPValue {
+        guard await self.closeOutOfStep() == 0 else { throw Self.outOfStep }
+        let proof = Proof()
+        let replies = try await self.send([proof.question, command])
+        guard replies.count == 2, proof.isAnswered(by: replies[0]) else { throw Self.outOfStep }
+        return replies[1]
+    }
+
+    /// Asks each connection a question that has one answer, and closes those that give another. Returns how many.
+    @discardableResult
+    func closeOutOfStep() async -> Int {
+        var count = 0
+        for connection in (self.small + self.bulk).compactMap(\.connection) {
+            let proof = Proof()
+            guard case .one(let reply) = await connection.submit(proof.question, deadline: self.deadline()),
+                !proof.isAnswered(by: reply)
+            else { continue }
+            self.counters.protocolErrors.add()
+            connection.close(Self.outOfStep)
+            count += 1
+        }
+        return count
+    }
+
+    private static let outOfStep = StoreError(.corrupt, "the server's replies are not in their places")
+
+    /// A question that has one answer.
+    private struct Proof {
+        private let word = "\(UInt64.random(in: .min ... .max))"
+
+        var question: RESPCommand { RESPCommand("PING", .text(self.word)) }
+
+        /// A server that is busy, or that does not permit `PING`, says so: that proves nothing, and is no lie.
+        func isAnswered(by reply: RESPValue) -> Bool {
+            switch reply {
+            case .bulk(let bytes?): bytes.elementsEqual(self.word.utf8)
+            case .error: true
+            case .bulk(nil), .simple, .integer, .array: false
+            }
+        }
+    }
+
     private func deadline() -> UInt64 {
         self.time.monotonicNanoseconds() &+ self.configuration.commandTimeout.wholeNanoseconds
     }

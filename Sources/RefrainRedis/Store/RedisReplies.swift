@@ -47,6 +47,13 @@ extension RESPValue {
         }
     }
 
+    /// Whether the server does not permit the command, or has none of that name. An error inside a script is none of both,
+    /// though Redis 6.2 reports it as a plain `ERR`.
+    var refusesCommand: Bool {
+        guard case .error(let text) = self else { return false }
+        return self.errorCode == "NOPERM" || text.hasPrefix("ERR unknown command")
+    }
+
     /// Whether it is an error because of what is stored under the key.
     var isWrongType: Bool { self.errorCode == "WRONGTYPE" }
 

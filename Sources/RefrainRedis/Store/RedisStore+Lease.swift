@@ -14,6 +14,10 @@ extension RedisStore {
 
     /// Asks for the lease of a key, and for its entry: one round trip.
     public func lease(_ key: RequestKey) async throws(StoreError) -> LeaseAnswer {
+        try await self.mindingSteps { () throws(StoreError) in try await self.ask(key) }
+    }
+
+    private func ask(_ key: RequestKey) async throws(StoreError) -> LeaseAnswer {
         let lease = UpstreamLease(key: key, token: Self.token())
         let name = self.names.lease(key)
         let replies: [RESPValue]
@@ -31,15 +35,15 @@ extension RedisStore {
         }
         guard replies.count == 3 else { throw RESPValue.unexpected }
         let holder: LeaseAnswer.Holder
-        if case .simple = try replies[0].checked() {
-            holder = .asker(lease)
-        } else if replies[0] != .bulk(nil) {
-            // No server says that to SET NX: the replies are not in their places, and who holds the lease is not known.
-            self.giveBack(lease, .failed)
-            throw RESPValue.unexpected
-        } else if case .bulk(let bytes?) = replies[1], bytes.elementsEqual(lease.token.utf8) {
+        let isOwn = if case .bulk(let bytes?) = replies[1] { bytes.elementsEqual(lease.token.utf8) } else { false }
+        if isOwn {
             // It was given, whatever the first reply says.
             holder = .asker(lease)
+        } else if try replies[0].checked() != .bulk(nil) {
+            // No server says that to SET NX, nor names another holder after it has said OK: the replies are not in their
+            // places, and who holds the lease is not known.
+            self.giveBack(lease, .failed)
+            throw RESPValue.unexpected
         } else if case .bulk(let bytes?) = replies[1], bytes.elementsEqual(Self.unstorable.utf8) {
             holder = .everybody
         } else if replies[1].isWrongType {
@@ -106,7 +110,7 @@ extension RedisStore {
         if self.runsScripts.load(ordering: .relaxed) {
             let command = RESPCommand(["EVAL", .text(script), "1", .text(name), .text(lease.token)] + arguments)
             let reply = try await self.client.send(command)
-            guard reply.errorCode == "NOPERM" || reply.errorCode == "ERR" else { return try reply.checked() }
+            guard reply.refusesCommand else { return try reply.checked() }
             self.runsScripts.store(false, ordering: .relaxed)
         }
         guard let value = try await self.client.send(RESPCommand("GET", .text(name))).bytes(),

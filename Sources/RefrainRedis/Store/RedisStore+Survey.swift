@@ -41,7 +41,7 @@ extension RedisStore {
                 switch try await self.reading(prefix, under: key) {
                 case .foreign: continue
                 case .envelope(let envelope) where self.generations.admits(envelope): continue
-                case .envelope, .nothing, .torn: doomed.append(.text(name))
+                case .envelope, .nothing, .torn, .damaged: doomed.append(.text(name))
                 }
             }
             // One command for each, since the keys of a cluster are in many slots.

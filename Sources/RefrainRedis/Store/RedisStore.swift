@@ -71,13 +71,17 @@ public final class RedisStore: LeasingStore {
 
     /// The readable entry under `key`.
     public func get(_ key: RequestKey) async throws(StoreError) -> Envelope? {
-        let envelope = try await self.readable(
-            try await self.client.send(RedisCommands.prefix(of: self.names.value(key))), under: key)
+        let envelope = try await self.mindingSteps { () throws(StoreError) in
+            try await self.readable(
+                try await self.client.send(RedisCommands.prefix(of: self.names.value(key))), under: key)
+        }
         self.counts.withLock { if envelope == nil { $0.misses += 1 } else { $0.hits += 1 } }
         return envelope
     }
 
-    /// Keeps an envelope until its `staleUntil`, unless it is over ``Configuration/maximumValueBytes``.
+    /// Keeps an envelope until its `staleUntil`.
+    ///
+    /// - Throws: ``StoreError``; ``StoreError/Code/tooLarge`` where it is over ``Configuration/maximumValueBytes``.
     public func set(_ key: RequestKey, _ envelope: Envelope) async throws(StoreError) {
         guard key == envelope.key else { throw StoreError(.refused, "the envelope belongs to another key") }
         try await self.keeper.waitUntilKnown()
@@ -88,18 +92,22 @@ public final class RedisStore: LeasingStore {
             bytes = try self.packer.pack(envelope)
         } catch {
             self.counts.withLock { $0.rejections += 1 }
-            return
+            throw StoreError(.tooLarge, "the entry cannot be packed: \(error.code)")
         }
         guard bytes.count <= self.configuration.maximumValueBytes else {
             self.counts.withLock { $0.rejections += 1 }
-            return
+            throw StoreError(.tooLarge, "the entry is over \(self.configuration.maximumValueBytes) bytes")
         }
         // Redis takes no lifetime beyond what its clock can hold; ten years are as good as for ever.
         let milliseconds = min(lifetime, 315_360_000_000)
         let command = RESPCommand(
             "SET", .text(self.names.value(key)), .bytes(bytes), "PX", .integer(milliseconds))
         let lane: RedisClient.Lane = bytes.count > Self.prefixBytes ? .bulk : .small
-        _ = try await self.client.send(command, lane: lane).checked()
+        try await self.mindingSteps { () throws(StoreError) in
+            guard case .simple = try await self.client.send(command, lane: lane).checked() else {
+                throw RESPValue.unexpected
+            }
+        }
         self.counts.withLock { $0.insertions += 1 }
     }
 
@@ -140,12 +148,33 @@ public final class RedisStore: LeasingStore {
 
     // MARK: Reading
 
+    /// Runs what asks the server. Where a reply cannot be right, it may be another command's: connections whose replies are not
+    /// in their places are closed.
+    func mindingSteps<Value>(_ body: () async throws(StoreError) -> Value) async throws(StoreError) -> Value {
+        do throws(StoreError) {
+            return try await body()
+        } catch {
+            if error.code == .corrupt { await self.client.closeOutOfStep() }
+            throw error
+        }
+    }
+
     /// The envelope that a value's first part begins, if it may be read.
     func readable(_ prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Envelope? {
         try await self.keeper.waitUntilKnown()
-        guard case .envelope(let envelope) = try await self.reading(prefix, under: key),
-            self.time.now() < envelope.staleUntil
-        else { return nil }
+        let envelope: Envelope
+        switch try await self.reading(prefix, under: key) {
+        case .nothing: return nil
+        case .torn, .foreign:
+            self.counts.withLock { $0.unreadable += 1 }
+            return nil
+        case .damaged:
+            self.counts.withLock { $0.unreadable += 1 }
+            try await self.remove(key)
+            return nil
+        case .envelope(let found): envelope = found
+        }
+        guard self.time.now() < envelope.staleUntil else { return nil }
         let stamp = envelope.generation
         let known = self.generations.stamp()
         if stamp.epoch != known.epoch || stamp.clock > known.clock {
@@ -168,14 +197,23 @@ public final class RedisStore: LeasingStore {
         case torn
         /// Another version, or somebody else's seal: unreadable here, and not ours to take away.
         case foreign
+        /// No envelope, or another key's.
+        case damaged
     }
 
-    /// What the value is that begins with `prefix`. What is damaged for certain is taken away.
+    /// What the value is that begins with `prefix`. What seems damaged is read again, with a proof that the reply is its own,
+    /// since another command's reply looks damaged too.
     func reading(_ prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Reading {
-        if prefix.isWrongType {
-            try await self.discard(key)
-            return .nothing
+        switch try await self.judged(prefix, under: key) {
+        case .damaged, .torn:
+            try await self.judged(
+                try await self.client.sendInStep(RedisCommands.prefix(of: self.names.value(key))), under: key)
+        case let reading: reading
         }
+    }
+
+    private func judged(_ prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Reading {
+        if prefix.isWrongType { return .damaged }
         guard let first = try prefix.bytes(), !first.isEmpty else { return .nothing }
         let bytes = try await self.whole(first, under: key)
         var isForeign = bytes == nil && first.starts(with: EnvelopeCodec.magic)
@@ -186,12 +224,7 @@ public final class RedisStore: LeasingStore {
                 isForeign = !Self.isDamage(error)
             }
         }
-        guard isForeign || first.count == Self.prefixBytes else {
-            try await self.discard(key)
-            return .nothing
-        }
-        self.counts.withLock { $0.unreadable += 1 }
-        return isForeign ? .foreign : .torn
+        return isForeign ? .foreign : first.count == Self.prefixBytes ? .torn : .damaged
     }
 
     /// All bytes of a value that begins with `first`; nil where that does not say how many, or lies.
@@ -206,11 +239,6 @@ public final class RedisStore: LeasingStore {
             "GETRANGE", .text(self.names.value(key)), .integer(Int64(first.count)), .integer(Int64(total)))
         guard let rest = try await self.client.send(command, lane: .bulk).bytes() else { return nil }
         return first + rest
-    }
-
-    private func discard(_ key: RequestKey) async throws(StoreError) {
-        self.counts.withLock { $0.unreadable += 1 }
-        try await self.remove(key)
     }
 
     private static func isDamage(_ error: EnvelopeError) -> Bool {

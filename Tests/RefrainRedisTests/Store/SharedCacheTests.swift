@@ -178,6 +178,25 @@ struct SharedCacheTests {
         }
     }
 
+    /// Others would wait for it in vain, one after the other.
+    @Test func whatIsTooLargeForTheTierIsNotWaitedFor() async throws {
+        try await withRedisServer { server in
+            try await Fixture.withStore(
+                server.url,
+                {
+                    $1.compression = .off
+                    $1.maximumValueBytes = 1_000
+                }
+            ) { store in
+                let cache = Fixture.cache(store)
+                let upstream = ScriptedUpstream(message: SampleMessage.json(String(repeating: "long ", count: 400)))
+                _ = try await cache.respond(to: CacheRequest(key: Fixture.key), upstream: upstream.call)
+                try await Fixture.until { try await store.lease(Fixture.key).holder == .everybody }
+                #expect(store.statistics().rejections == 1 && cache.statistics.tierFailures == 0)
+            }
+        }
+    }
+
     @Test func aFailedCallLetsAnotherInstanceTry() async throws {
         try await withRedisServer { server in
             let upstream = ScriptedUpstream { number, _ in

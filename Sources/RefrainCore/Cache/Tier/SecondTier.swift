@@ -185,15 +185,18 @@ final class GuardedTier: Sendable {
         }
     }
 
-    /// Keeps an entry. A failure is counted.
-    func set(_ envelope: Envelope) async {
+    /// Keeps an entry, and says what others who wait for it are to be told. A failure is counted where it was asked: a value
+    /// that is not kept is a miss later on, and nothing worse.
+    func set(_ envelope: Envelope) async -> LeaseVerdict {
         let store = self.configuration.store
         do {
             try await self.ask(within: self.configuration.writeBudget) { () throws(StoreError) in
                 try await store.set(envelope.key, envelope)
             }
+            return .stored
         } catch {
-            // Counted where it was asked: a value that is not kept is a miss later on, and nothing worse.
+            // What is refused once is so the next time too: nobody is to wait for it, least of all one after the other.
+            return error.code == .refused || error.code == .tooLarge ? .unstorable : .failed
         }
     }
 
@@ -256,9 +259,9 @@ final class GuardedTier: Sendable {
         case .value(let value):
             self.tell(self.breaker.withLock { $0.succeeded() }, after: nil)
             return value
-        case .failure(let error) where error.code == .refused:
+        case .failure(let error) where error.code == .refused || error.code == .tooLarge:
             // It was reached, and it answered: whoever reads is not to suffer for a write that is not permitted.
-            self.counters.tierFailures.add()
+            if error.code == .refused { self.counters.tierFailures.add() }
             self.tell(self.breaker.withLock { $0.succeeded() }, after: nil)
             throw error
         case .failure(let error):
