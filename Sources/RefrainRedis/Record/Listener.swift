@@ -8,15 +8,15 @@ import RefrainCore
 struct Listener: Sendable {
     /// How often the connection is asked for a sign of life. One that does not answer within the client's time-out for
     /// commands is closed.
-    private static let heartbeat = Duration.milliseconds(500)
+    static let heartbeat = Duration.milliseconds(500)
     private static let delays: ClosedRange<Duration> = .milliseconds(100) ... .seconds(2)
     private static let invalidations = "__redis__:invalidate"
 
     let client: RedisClient
     let keeper: RecordKeeper
     let wakeups: Wakeups
+    let time: TimeSource
     let logger: Logger
-    var time = TimeSource.system
 
     /// Connects and listens, again and again, until the task is cancelled.
     func run() async {

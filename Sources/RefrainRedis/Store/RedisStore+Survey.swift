@@ -11,6 +11,9 @@ extension RedisStore {
         public var bytes = 0
     }
 
+    /// How many values are looked at in one round trip: 2 MiB at most, since of each only the first part is read.
+    private static let readAtOnce = 32
+
     /// Counts the entries and their bytes. It takes time linear in the keys of the whole database, and holds up nobody.
     public func survey() async throws(StoreError) -> Survey {
         var survey = Survey()
@@ -35,13 +38,19 @@ extension RedisStore {
         var erased = 0
         try await self.scan { names throws(StoreError) in
             var doomed: [RESPArgument] = []
-            for name in names {
-                guard let key = self.names.requestKey(of: name) else { continue }
-                let prefix = try await self.client.send(RedisCommands.prefix(of: name))
-                switch try await self.reading(prefix, under: key) {
-                case .foreign: continue
-                case .envelope(let envelope) where self.generations.admits(envelope): continue
-                case .envelope, .nothing, .torn, .damaged: doomed.append(.text(name))
+            var rest = names[...]
+            while !rest.isEmpty {
+                let batch = rest.prefix(Self.readAtOnce)
+                rest = rest.dropFirst(batch.count)
+                // The lane of what is large: nobody who serves is to wait behind so many bytes.
+                let prefixes = try await self.client.send(batch.map(RedisCommands.prefix(of:)), lane: .bulk)
+                for (name, prefix) in zip(batch, prefixes) {
+                    guard let key = self.names.requestKey(of: name) else { continue }
+                    switch try await self.reading(prefix, under: key) {
+                    case .foreign: continue
+                    case .envelope(let envelope) where self.generations.admits(envelope): continue
+                    case .envelope, .nothing, .torn, .damaged: doomed.append(.text(name))
+                    }
                 }
             }
             // One command for each, since the keys of a cluster are in many slots.

@@ -53,7 +53,8 @@ public final class RedisStore: LeasingStore {
             client: client, names: names, generations: self.generations, grace: configuration.partitionGrace, time: time
         )
         client.start()
-        self.tasks = Self.watch(self.keeper, self.wakeups, client: client, logger: configuration.logger)
+        self.tasks = Self.watch(
+            self.keeper, self.wakeups, client: client, time: time, logger: configuration.logger)
     }
 
     deinit {

@@ -11,7 +11,25 @@ import Testing
 /// The first instance is as users get it by default. The other two ask Redis again 20 ms after their breaker opened, and
 /// reconnect sooner: so that faults strike calls, and not an open breaker.
 final class FaultBench: Sendable {
-    /// How many requests a fault is to meet.
+    /// How long a fault lasts.
+    struct Extent: Sendable {
+        /// How many requests it is to meet.
+        var requests: Int
+        /// How often it strikes at most, where a few strikes are as good as many.
+        var strikes = Int.max
+        /// How long it lasts at most, once it has met enough requests.
+        var duration = Duration.seconds(3_600)
+        /// How long the first instance leaves Redis alone after its breaker opened; by default as users get it.
+        var openFor: Duration?
+
+        /// For the table.
+        static let figures = Extent(requests: FaultBench.requests)
+        /// For every run of the tests.
+        static let test = Extent(
+            requests: 300, strikes: 20, duration: .milliseconds(400), openFor: .milliseconds(200))
+    }
+
+    /// How many requests a fault is to meet for the table.
     static let requests = 2_000
     private static let instances = 3
     /// How many of a lane's keys are asked for between a key and its second time.
@@ -32,6 +50,8 @@ final class FaultBench: Sendable {
         var errors: [String] = []
         /// The worst latency beyond the upstream's own, of keys that one instance asks for.
         var worst = Duration.zero
+        /// What one of a hundred exceeds.
+        var slow = Duration.zero
         /// The same of keys that all ask for at once, the wait for another's call included.
         var worstShared = Duration.zero
         /// The most upstream calls for a key that all instances asked for at once, twice each.
@@ -39,10 +59,20 @@ final class FaultBench: Sendable {
         /// From the end of the fault until every instance had a hit from Redis.
         var healing: Duration?
         var openings = 0
+        /// How much more of the machine's memory the process had at the most than before, in bytes; nil where that is not
+        /// known.
+        var memory: Int?
+        /// How many file descriptors more the process had afterwards than before; nil where that is not known.
+        var descriptors: Int?
+        /// Whether something of the instances was still there afterwards: their stores and caches, which their tasks hold, or
+        /// connections to the server.
+        var isLeft = false
     }
 
     private struct State {
         var outcome = Outcome()
+        /// The latencies beyond the upstream's own, of keys that one instance asks for.
+        var added: [Duration] = []
         var next = 0
         var nextShared = FaultBench.shared
         var calls: [Int: Int] = [:]
@@ -57,11 +87,13 @@ final class FaultBench: Sendable {
     let proxy: FaultProxy?
     let caches: [ResponseCache]
     private let stores: [RedisStore]
+    private let extent: Extent
     private let state = Locked(State())
 
-    init(_ server: RedisServer, through proxy: FaultProxy?) throws {
+    init(_ server: RedisServer, through proxy: FaultProxy?, _ extent: Extent = .figures) throws {
         self.server = server
         self.proxy = proxy
+        self.extent = extent
         let url = proxy.map { "redis://127.0.0.1:\($0.port)" } ?? server.url
         var (stores, caches): ([RedisStore], [ResponseCache]) = ([], [])
         for instance in 0..<Self.instances {
@@ -72,7 +104,11 @@ final class FaultBench: Sendable {
             }
             let store = try RedisStore(redis, .init(namespace: Self.namespace))
             var tier = ResponseCache.SecondTier.redis(store)
-            if instance > 0 { tier.openFor = .milliseconds(20) }
+            if instance > 0 {
+                tier.openFor = .milliseconds(20)
+            } else if let time = extent.openFor {
+                tier.openFor = time
+            }
             stores.append(store)
             caches.append(
                 ResponseCache(
@@ -85,7 +121,9 @@ final class FaultBench: Sendable {
     /// Runs the load, lets the fault strike, and waits until Redis answers every instance again.
     func run(_ strike: @Sendable (FaultBench) async throws -> Int) async throws -> Outcome {
         for store in self.stores { try await StoreFixture.until { (try? await store.generation()) != nil } }
+        let before = ProcessHoldings.memory()
         try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.watchMemory(from: before) }
             for instance in 0..<Self.instances {
                 for _ in 0..<4 { group.addTask { try await self.ownLane(instance) } }
             }
@@ -114,7 +152,29 @@ final class FaultBench: Sendable {
             if let end = state.end, let last = state.healed.values.max() { outcome.healing = last - end }
             outcome.mostCalls = state.calls.values.max() ?? 0
             outcome.openings = self.caches.map(\.statistics.breakerOpenings).reduce(0, +)
+            outcome.slow = Figures.percentile(0.99, of: state.added.sorted())
             return outcome
+        }
+    }
+
+    /// Whether something of it is still there, a task of its stores for one: to be asked when nobody holds it any more.
+    var isLeft: @Sendable () -> Bool {
+        let stores = self.stores.map { store in
+            { @Sendable [weak store, weak client = store.client, weak keeper = store.keeper] in
+                store != nil || client != nil || keeper != nil
+            }
+        }
+        let caches = self.caches.map { cache in { @Sendable [weak cache] in cache != nil } }
+        return { (stores + caches).contains { $0() } }
+    }
+
+    /// Looks again and again how much memory the process has.
+    private func watchMemory(from before: Int?) async throws {
+        guard let before else { return }
+        while !self.isOver {
+            let more = (ProcessHoldings.memory() ?? before) - before
+            self.state.withLock { $0.outcome.memory = max($0.outcome.memory ?? 0, more) }
+            try await Task.sleep(for: .milliseconds(10))
         }
     }
 
@@ -134,8 +194,9 @@ final class FaultBench: Sendable {
 
     /// Strikes again and again: so often at least, and until the fault has met enough requests.
     func repeatedly(_ times: Int, _ strike: () async throws -> Void) async throws -> Int {
+        let times = min(times, self.extent.strikes)
         var struck = 0
-        while struck < times || self.met < Self.requests {
+        while struck < times || self.met < self.extent.requests {
             try await strike()
             struck += 1
         }
@@ -144,8 +205,10 @@ final class FaultBench: Sendable {
 
     /// Lets a fault that has begun last: so long at least, and until it has met enough requests.
     func last(_ duration: Duration = .seconds(1)) async throws {
-        let end = ContinuousClock.now + duration
-        while ContinuousClock.now < end || self.met < Self.requests { try await Task.sleep(for: .milliseconds(5)) }
+        let end = ContinuousClock.now + min(duration, self.extent.duration)
+        while ContinuousClock.now < end || self.met < self.extent.requests {
+            try await Task.sleep(for: .milliseconds(5))
+        }
     }
 
     // MARK: The load
@@ -235,6 +298,7 @@ final class FaultBench: Sendable {
             if number >= Self.shared {
                 state.outcome.worstShared = max(state.outcome.worstShared, added)
             } else {
+                state.added.append(added)
                 state.outcome.worst = max(state.outcome.worst, added)
             }
         }

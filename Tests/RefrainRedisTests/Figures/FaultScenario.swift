@@ -1,5 +1,8 @@
+import Foundation
+import Testing
+
 /// A fault that strikes a ``FaultBench``.
-struct FaultScenario: Sendable {
+struct FaultScenario: Sendable, CustomTestStringConvertible {
     /// Where the plan of faults has it.
     let id: String
     let name: String
@@ -8,8 +11,44 @@ struct FaultScenario: Sendable {
     var isProxied = false
     /// Whether purges may get lost, so that whatever was stored before becomes unreadable, in memory too.
     var losesRecord = false
+    /// Whether it is in every run of the tests: see ``everyRun``.
+    private(set) var isInEveryRun = false
     /// Brings the fault about and ends it, and says how often it has struck.
     let strike: @Sendable (FaultBench) async throws -> Int
+
+    init(
+        id: String, name: String, options: RedisServer.Options = .init(), isProxied: Bool = false,
+        losesRecord: Bool = false, strike: @escaping @Sendable (FaultBench) async throws -> Int
+    ) {
+        self.id = id
+        self.name = name
+        self.options = options
+        self.isProxied = isProxied
+        self.losesRecord = losesRecord
+        self.strike = strike
+    }
+
+    var testDescription: String { "\(self.id) \(self.name)" }
+
+    /// The same, in every run.
+    private var inEveryRun: Self {
+        var scenario = self
+        scenario.isInEveryRun = true
+        return scenario
+    }
+
+    /// All there are; what takes minutes where `REFRAIN_FIGURES_LONG` is set.
+    static let all: [FaultScenario] = {
+        var all = [.none] + Self.process + Self.network + Self.replies + Self.commands + Self.callers
+        if RedisServer.limitsDescriptors { all.append(.exhausted) }
+        if ProcessInfo.processInfo.environment["REFRAIN_FIGURES_LONG"] != nil {
+            all.append(.frozen(.seconds(120), times: 1))
+        }
+        return all
+    }()
+
+    /// One of each kind, each of which is over in a second or two.
+    static let everyRun = Self.all.filter(\.isInEveryRun)
 
     /// None, for comparison.
     static let none = FaultScenario(id: "-", name: "no fault") { bench in
@@ -68,14 +107,14 @@ struct FaultScenario: Sendable {
                 try await bench.server.restart(.nothing)
                 try await Task.sleep(for: .milliseconds(300))
             }
-        },
+        }.inEveryRun,
         FaultScenario(id: "F1", name: "killed (kill -9) for 10 s, restarted empty", losesRecord: true) { bench in
             await bench.server.kill()
             try await bench.last(.seconds(10))
             try await bench.server.restart(.nothing)
             return 1
         },
-        Self.frozen(.seconds(1), times: 3),
+        Self.frozen(.seconds(1), times: 3).inEveryRun,
         Self.frozen(.seconds(10), times: 1),
         FaultScenario(id: "F3", name: "saved, killed, restarted with its snapshot", losesRecord: true) { bench in
             try await bench.repeatedly(5) {
@@ -104,7 +143,8 @@ struct FaultScenario: Sendable {
         },
         Self.lasting(
             "F7", "OOM: full, noeviction", .init(configuration: ["maxmemory-policy noeviction"]),
-            from: [["CONFIG", "SET", "maxmemory", "1"]], to: [["CONFIG", "SET", "maxmemory", "0"]]),
+            from: [["CONFIG", "SET", "maxmemory", "1"]], to: [["CONFIG", "SET", "maxmemory", "0"]]
+        ).inEveryRun,
         FaultScenario(
             id: "F7", name: "full, allkeys-lru thrashing",
             options: .init(configuration: ["maxmemory-policy allkeys-lru"]),
@@ -119,7 +159,11 @@ struct FaultScenario: Sendable {
         },
         Self.lasting(
             "F8", "READONLY: demoted to a replica", losesRecord: true, from: [["REPLICAOF", "127.0.0.1", "1"]],
-            to: [["REPLICAOF", "NO", "ONE"]]),
+            to: [["REPLICAOF", "NO", "ONE"]]
+        ).inEveryRun,
+        FaultScenario(
+            id: "F8", name: "failover to a replica, and back", isProxied: true, losesRecord: true, strike: Self.failOver
+        ),
         Self.lasting(
             "F8", "NOREPLICAS", from: [["CONFIG", "SET", "min-replicas-to-write", "1"]],
             to: [["CONFIG", "SET", "min-replicas-to-write", "0"]]),
@@ -144,7 +188,8 @@ struct FaultScenario: Sendable {
         },
         Self.lasting(
             "F9", "no more clients are taken", from: [["CONFIG", "SET", "maxclients", "1"]] + Self.dropConnections,
-            to: [["CONFIG", "SET", "maxclients", "10000"]]),
+            to: [["CONFIG", "SET", "maxclients", "10000"]]
+        ).inEveryRun,
         FaultScenario(id: "F9", name: "WRONGTYPE at entries and leases") { bench in
             var next = 0
             return try await bench.repeatedly(1_000) {
@@ -154,20 +199,23 @@ struct FaultScenario: Sendable {
                     FaultBench.name(next, next % 2 == 0 ? "v" : "l"))
                 try await Task.sleep(for: .milliseconds(1))
             }
-        },
+        }.inEveryRun,
         Self.lasting(
             "F10", "the password is another (NOAUTH)",
             from: [["CONFIG", "SET", "requirepass", "other"]] + Self.dropConnections,
             to: [["CONFIG", "SET", "requirepass", ""], ["ACL", "SETUSER", "default", "nopass"]]),
         Self.lasting(
             "F10", "NOPERM for every key", from: [["ACL", "SETUSER", "default", "resetkeys", "~other:*"]],
-            to: [["ACL", "SETUSER", "default", "allkeys"]]),
+            to: [["ACL", "SETUSER", "default", "allkeys"]]
+        ).inEveryRun,
         Self.repeated(
-            "F10", "CLIENT KILL of all, 10 times a second", times: 50, every: .milliseconds(100), Self.dropConnections),
+            "F10", "CLIENT KILL of all, 10 times a second", times: 50, every: .milliseconds(100), Self.dropConnections
+        ).inEveryRun,
         Self.repeated(
             "F16", "CLIENT KILL of the listening connections", times: 20, every: .milliseconds(100),
             [["CLIENT", "KILL", "TYPE", "pubsub"]]),
-        Self.repeated("F17", "FLUSHALL", times: 20, every: .milliseconds(100), losesRecord: true, [["FLUSHALL"]]),
+        Self.repeated("F17", "FLUSHALL", times: 20, every: .milliseconds(100), losesRecord: true, [["FLUSHALL"]])
+            .inEveryRun,
         Self.repeated(
             "F17", "FLUSHDB ASYNC", times: 20, every: .milliseconds(100), losesRecord: true, [["FLUSHDB", "ASYNC"]]),
         Self.repeated(
@@ -179,6 +227,32 @@ struct FaultScenario: Sendable {
                 ]
             ]),
     ]
+
+    /// Clients connect, to the kernel, and are not accepted.
+    private static let exhausted = FaultScenario(id: "F9", name: "no more file descriptors (EMFILE)") { bench in
+        let limit = try await bench.server.limitDescriptors(to: "1")
+        try await bench.server.run(Self.dropConnections)
+        try await bench.last(.seconds(2))
+        try await bench.server.limitDescriptors(to: limit)
+        return 1
+    }
+
+    /// Promotes a replica, moves the address there, and makes a replica of what it was at before; an even number of times,
+    /// so that it is at the bench's own server in the end.
+    private static func failOver(_ bench: FaultBench) async throws -> Int {
+        let options = RedisServer.Options(configuration: ["replicaof 127.0.0.1 \(bench.server.port)"])
+        return try await withRedisServer(options) { replica in
+            try await bench.repeatedly(3) {
+                for (from, to) in [(bench.server, replica), (replica, bench.server)] {
+                    try await StoreFixture.until { try await to.info("master_link_status") == "up" }
+                    try await to.cli("REPLICAOF", "NO", "ONE")
+                    try await bench.proxy?.redirect(to: .port(to.port))
+                    try await from.cli("REPLICAOF", "127.0.0.1", "\(to.port)")
+                    try await Task.sleep(for: .milliseconds(300))
+                }
+            } * 2
+        }
+    }
 
     // MARK: The way
 
@@ -200,7 +274,8 @@ struct FaultScenario: Sendable {
 
     static let network: [FaultScenario] = [
         Self.way("F4", "black hole, both ways", .lost) { try await $0.set(.blackhole(.losing)) },
-        Self.way("F4", "black hole, replies only", .lost) { try await $0.set(.blackhole(.losing), .toClient) },
+        Self.way("F4", "black hole, replies only", .lost) { try await $0.set(.blackhole(.losing), .toClient) }
+            .inEveryRun,
         FaultScenario(id: "F4", name: "half-open, then all that was held flows", isProxied: true) { bench in
             try await bench.repeatedly(3) {
                 try await bench.proxy?.set(.blackhole(.holding), .toClient)
@@ -212,17 +287,22 @@ struct FaultScenario: Sendable {
         Self.way("F4", "connections refused and cut", .reset) { proxy in
             try await proxy.refuseConnections()
             try await proxy.end(.reset)
-        },
+        }.inEveryRun,
         Self.way("F5", "each piece 20 ms later", .delayed) { try await $0.set(.delay(.milliseconds(20))) },
-        Self.way("F5", "each piece 120 ms later", .delayed) { try await $0.set(.delay(.milliseconds(120))) },
+        Self.way("F5", "each piece 120 ms later", .delayed) { try await $0.set(.delay(.milliseconds(120))) }.inEveryRun,
+        Self.way("F5", "each piece 500 ms later", .delayed) { try await $0.set(.delay(.milliseconds(500))) },
+        Self.way("F5", "each piece 2 s later", .delayed) { try await $0.set(.delay(.seconds(2))) },
         Self.way("F5", "10 KB/s", .limited) { try await $0.set(.bandwidth(bytesPerSecond: 10_000)) },
         Self.way("F5", "a byte each 50 ms", .dripped) {
             try await $0.set(.drip(bytes: 1, every: .milliseconds(50)), .toClient)
         },
-        Self.way("F6", "slices of 1 to 7 bytes", .sliced) { try await $0.set(.slice(1...7)) },
+        Self.way("F5", "a byte each 200 ms", .dripped) {
+            try await $0.set(.drip(bytes: 1, every: .milliseconds(200)), .toClient)
+        },
+        Self.way("F6", "slices of 1 to 7 bytes", .sliced) { try await $0.set(.slice(1...7)) }.inEveryRun,
         Self.way("F6", "reset after 500 bytes", .reset) {
             try await $0.end(.reset, after: 500, .toClient, times: 1_000)
-        },
+        }.inEveryRun,
         Self.way("F6", "ended (FIN) after 500 bytes", .finished) {
             try await $0.end(.finish, after: 500, .toClient, times: 1_000)
         },
@@ -231,12 +311,12 @@ struct FaultScenario: Sendable {
     // MARK: Replies
 
     static let replies: [FaultScenario] = [
-        Self.way("F12", "swallowed replies", .swallowed) { try await $0.arm(.swallow, next: 500) },
-        Self.way("F12", "duplicated replies", .duplicated) { try await $0.arm(.duplicate, next: 500) },
-        Self.way("F12", "two replies swapped", .swapped) { try await $0.arm(.swap, next: 500) },
+        Self.way("F12", "swallowed replies", .swallowed) { try await $0.arm(.swallow, next: 500) }.inEveryRun,
+        Self.way("F12", "duplicated replies", .duplicated) { try await $0.arm(.duplicate, next: 500) }.inEveryRun,
+        Self.way("F12", "two replies swapped", .swapped) { try await $0.arm(.swap, next: 500) }.inEveryRun,
         Self.way("F12", "a bit flipped in 1 reply of 5", .flipped, losesRecord: true) {
             try await $0.arm(.flip(probability: 0.2), next: 5_000)
-        },
+        }.inEveryRun,
         Self.way("F12", "a bit flipped in every value", .flipped) {
             try await $0.arm(.flipPayload(atLeast: 64, probability: 1), next: 100_000)
         },
@@ -245,6 +325,9 @@ struct FaultScenario: Sendable {
         },
         Self.way("F12", "RESP3 pushed in between", .injected) {
             try await $0.arm(.inject(">2\r\n+a\r\n+b\r\n"), next: 500)
+        }.inEveryRun,
+        Self.way("F11", "a length of 512 MB", .injected) {
+            try await $0.arm(.inject("$536870912\r\n"), next: 500)
         },
         Self.way("F12", "a length of 9 * 10^18", .injected) {
             try await $0.arm(.inject("$9223372036854775807\r\n"), next: 500)
@@ -262,7 +345,7 @@ struct FaultScenario: Sendable {
                 try await Task.sleep(for: .microseconds(Int.random(in: 0...5_000)))
                 request.cancel()
             }
-        }
+        }.inEveryRun
     ]
 }
 

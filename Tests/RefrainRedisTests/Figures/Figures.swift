@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What the figures of the shared tier have in common. They are measured where `REFRAIN_FIGURES` is set, one suite
-/// after the other: `scripts/figures`. Nothing is asserted about time, but everything about answers.
+/// after the other: `scripts/figures`. Little is asserted about time, with wide bounds, but everything about answers.
 enum Figures {
     static let areWanted = ProcessInfo.processInfo.environment["REFRAIN_FIGURES"] != nil && RedisServer.isAvailable
 

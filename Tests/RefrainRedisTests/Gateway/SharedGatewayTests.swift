@@ -3,7 +3,7 @@ import RefrainCore
 import TestSupport
 import Testing
 
-/// Two processes of `refrain serve --redis` in front of one simulated Claude, on one Redis.
+/// Two or three processes of `refrain serve --redis` in front of one simulated Claude, on one Redis.
 @Suite(.serialized, .enabled(if: RedisServer.isAvailable, "needs redis-server"), .timeLimit(.minutes(3)))
 struct SharedGatewayTests {
     @Test func whatOneWasToldTheOtherKnows() async throws {
@@ -72,6 +72,109 @@ struct SharedGatewayTests {
                     try await StoreFixture.until { try await gateway.readiness().state == "ready" }
                     try await ServedGateway.with(redis: server.url, upstream: upstream) { other in
                         try await Self.share(gateway, other, "late")
+                    }
+                }
+            }
+        }
+    }
+
+    /// The process whose stream the others wait for is killed (kill -9) in the middle of it.
+    @Test func oneMoreCallIsMadeForOneThatWasKilled() async throws {
+        // Some five seconds of stream: so that all others are there before its end.
+        let question = "a story [[simulate words=200]]"
+        try await withRedisServer { server in
+            try await withSimulatedClaude(latency: "100ms", "--tokens-per-second", "50") { upstream in
+                try await ServedGateway.with(3, redis: server.url, upstream: upstream) { gateways in
+                    let (leader, others) = (gateways[0], Array(gateways.dropFirst()))
+                    var stream = try await leader.stream(question).makeAsyncIterator()
+                    var received: [UInt8] = []
+                    while !String(decoding: received, as: UTF8.self).contains("content_block_delta") {
+                        received += try #require(try await stream.next())
+                    }
+                    let lease = try await server.cli("KEYS", "refrain:test:*:l")
+                    let holder = try await server.cli("GET", lease)
+
+                    async let answers = Self.ask(others, question, times: 25)
+                    try await Self.wait("the others wait") {
+                        let names = try await server.cli("PUBSUB", "CHANNELS", "refrain:test:*:w")
+                        guard !names.isEmpty else { return false }
+                        return try await server.cli("PUBSUB", "NUMSUB", names).hasSuffix("\n2")
+                    }
+                    await leader.process.kill()
+                    let death = ContinuousClock.now
+                    await #expect(throws: (any Error).self, "its own caller is told that it is cut short") {
+                        while let bytes = try await stream.next() { received += bytes }
+                    }
+                    #expect(!String(decoding: received, as: UTF8.self).contains("message_stop"))
+                    try await Self.wait("another takes the lease") {
+                        let now = try await server.cli("GET", lease)
+                        return !now.isEmpty && now != holder
+                    }
+                    // It lasts for ten seconds unless it is renewed; the rest is for a busy machine.
+                    #expect(ContinuousClock.now - death < .seconds(13))
+
+                    let (whole, streamed) = try await answers
+                    #expect(whole.count == 50 && streamed.count == 50)
+                    #expect(Set(whole).count == 1)
+                    let body = try #require(whole.first)
+                    #expect(try Message(json: body).stopReason == .endTurn)
+                    for stream in streamed { #expect(try Self.message(of: stream) == body) }
+                    var calls = 0
+                    for gateway in others { calls += try await gateway.upstreamCalls() ?? -1 }
+                    #expect(calls == 1)
+                }
+            }
+        }
+    }
+
+    /// Asks each gateway so often for the whole answer and so often for the stream, all at once.
+    private static func ask(
+        _ gateways: [ServedGateway], _ question: String, times: Int
+    ) async throws -> (whole: [[UInt8]], streamed: [[UInt8]]) {
+        try await withThrowingTaskGroup(of: (Bool, [UInt8]).self) { group in
+            for gateway in gateways {
+                for number in 0..<2 * times {
+                    let isStreaming = number % 2 == 1
+                    group.addTask {
+                        (isStreaming, try await gateway.ask(question, isStreaming: isStreaming).body)
+                    }
+                }
+            }
+            return try await group.reduce(into: ([], [])) { $1.0 ? $0.1.append($1.1) : $0.0.append($1.1) }
+        }
+    }
+
+    /// The message that a stream tells, whole.
+    private static func message(of stream: [UInt8]) throws -> [UInt8]? {
+        var (parser, assembler) = (SSEParser(), MessageAssembler())
+        var events: [ServerSentEvent] = []
+        try parser.feed(stream, into: &events)
+        for event in events { assembler.consume(event) }
+        guard case .message(let body) = assembler.finish() else { return nil }
+        return body
+    }
+
+    @Test func aPurgeOnOneIsObeyedByTheTwoOthers() async throws {
+        try await withRedisServer { server in
+            try await withSimulatedClaude(latency: "0", "--tokens-per-second", "100000") { upstream in
+                try await ServedGateway.with(3, redis: server.url, upstream: upstream) { gateways in
+                    let others = Array(gateways.dropFirst())
+                    for round in 0..<3 {
+                        let question = "question \(round)"
+                        let answer = try await gateways[0].ask(question, tags: "release")
+                        for other in others {
+                            try await Self.wait("it is shared") { try await other.find(answer.key) == "redis" }
+                            _ = try await other.ask(question, tags: "release")
+                            #expect(try await other.ask(question).cache == "HIT-MEMORY")
+                        }
+                        #expect(try await gateways[0].purge(tag: "release") == 200)
+                        let end = ContinuousClock.now + .seconds(2)
+                        for other in others {
+                            try await StoreFixture.until(end - ContinuousClock.now) {
+                                try await other.find(answer.key) == nil
+                            }
+                        }
+                        #expect(try await others[0].ask(question).cache == "MISS")
                     }
                 }
             }

@@ -43,4 +43,56 @@ struct RedisStoreLifeTests {
             }
         }
     }
+
+    /// Entries are looked at many at a time: a server that is far away makes that no slower than it must be.
+    @Test func eraseLooksAtManyEntriesAtOnce() async throws {
+        let (count, delay) = (400, Duration.milliseconds(10))
+        try await withRedisServer { server in
+            try await Fixture.withStore(server.url, { $1.sealing = Sealing(key: .random()) }) { sealed in
+                try await Fixture.withStore(server.url) { plain in
+                    for number in 0..<count {
+                        let key = Fixture.key(number)
+                        switch number % 4 {
+                        case 0, 1:
+                            let labels = [Label.tag(number % 4 == 0 ? "old" : "new")]
+                            try await plain.set(key, try await Fixture.envelope(key, in: plain, labels: labels))
+                        case 2: try await sealed.set(key, try await Fixture.envelope(key, in: sealed))
+                        default:
+                            // Each of these takes a command of its own.
+                            guard number % 40 == 3 else { continue }
+                            try await server.cli("SET", plain.names.value(key), "garbage")
+                        }
+                    }
+                    try await plain.purge(.label(.tag("old")))
+                }
+                try await withFaultProxy(to: server.port) { proxy in
+                    try await Fixture.withStore("redis://127.0.0.1:\(proxy.port)") { far in
+                        try await proxy.set(.delay(delay))
+                        let start = ContinuousClock.now
+                        #expect(try await far.erase() == count / 4 + count / 40)
+                        // One after the other they would take twice the delay each.
+                        #expect(ContinuousClock.now - start < delay * 2 * count)
+                    }
+                }
+                let left = try await server.cli("KEYS", "refrain:test:*:v").split(separator: "\n").map(String.init)
+                let kept = (0..<count).filter { (1...2).contains($0 % 4) }
+                #expect(Set(left) == Set(kept.map { sealed.names.value(Fixture.key($0)) }))
+            }
+        }
+    }
+
+    /// The connection that listens keeps to the clock that the store was given, as everything else does.
+    @Test func listensByItsOwnClock() async throws {
+        let asked = Locked<[Duration]>([])
+        let system = TimeSource.system
+        let time = TimeSource(now: system.now, monotonicNanoseconds: system.monotonicNanoseconds) { duration in
+            asked.withLock { $0.append(duration) }
+            try await system.sleep(duration)
+        }
+        try await withRedisServer { server in
+            let store = try Fixture.store(server.url, time: time)
+            try await Fixture.until { asked.withLock { $0.contains(Listener.heartbeat) } }
+            await store.shutdown()
+        }
+    }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 extension RedisServer {
     /// The server answered with an error.
@@ -91,4 +92,26 @@ extension RedisServer {
 
     /// Lets writes pass again.
     func repairSnapshots() async throws { try await self.cli("CONFIG", "SET", "save", "") }
+
+    /// Whether ``limitDescriptors(to:)`` works here.
+    static var limitsDescriptors: Bool { Executables.path(of: "prlimit") != nil }
+
+    /// Limits how many file descriptors its process may have open; those that it has stay. Beyond that, connections are
+    /// made, by the kernel, and not accepted.
+    ///
+    /// - Returns: The limit before.
+    @discardableResult
+    func limitDescriptors(to limit: String) async throws -> String {
+        guard let pid = self.pid else { throw StartFailure(log: "it does not run") }
+        func prlimit(_ arguments: String...) async throws -> String {
+            let process = try await ChildProcess.start("prlimit", ["--pid", "\(pid)"] + arguments)
+            let output = await process.output.reduce(into: "") { $0 += $1 }
+            guard await process.waitUntilExit() == 0 else { throw StartFailure(log: "its limits cannot be set") }
+            return output
+        }
+        let before = try await prlimit("--nofile", "--output", "SOFT", "--noheadings", "--raw")
+        // The soft one alone: the hard one could not be raised again.
+        _ = try await prlimit("--nofile=\(limit):")
+        return before
+    }
 }

@@ -51,6 +51,25 @@ extension RedisServer {
     /// `.enabled(if: RedisServer.isAvailable, "needs redis-server")`.
     static var isAvailable: Bool { self.defaultBinary != nil }
 
+    /// Its version, of which it says `v=7.0.15`: the first number; nil where there is none, or it says nothing of the kind.
+    static let majorVersion: Int? = {
+        guard let binary = RedisServer.defaultBinary else { return nil }
+        let (process, output) = (Process(), Pipe())
+        process.executableURL = URL(fileURLWithPath: binary)
+        process.arguments = ["--version"]
+        process.standardOutput = output
+        do {
+            try process.run()
+            let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+            process.waitUntilExit()
+            guard let start = text.range(of: "v=")?.upperBound else { return nil }
+            return Int(text[start...].prefix { $0.isNumber })
+        } catch {
+            // One that cannot be run is told by the tests that start it.
+            return nil
+        }
+    }()
+
     /// Whether a server and what makes its certificates are installed.
     static var isTLSAvailable: Bool { self.isAvailable && RedisCertificates.isAvailable }
 
