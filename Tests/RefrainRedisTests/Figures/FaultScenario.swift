@@ -11,6 +11,8 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
     var isProxied = false
     /// Whether purges may get lost, so that whatever was stored before becomes unreadable, in memory too.
     var losesRecord = false
+    /// Whether a lease that was given up may be there again, so that somebody waits until it ends by itself.
+    var bringsBackLeases = false
     /// Whether it is in every run of the tests: see ``everyRun``.
     private(set) var isInEveryRun = false
     /// Brings the fault about and ends it, and says how often it has struck.
@@ -18,13 +20,15 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
 
     init(
         id: String, name: String, options: RedisServer.Options = .init(), isProxied: Bool = false,
-        losesRecord: Bool = false, strike: @escaping @Sendable (FaultBench) async throws -> Int
+        losesRecord: Bool = false, bringsBackLeases: Bool = false,
+        strike: @escaping @Sendable (FaultBench) async throws -> Int
     ) {
         self.id = id
         self.name = name
         self.options = options
         self.isProxied = isProxied
         self.losesRecord = losesRecord
+        self.bringsBackLeases = bringsBackLeases
         self.strike = strike
     }
 
@@ -42,7 +46,8 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
         var all = [.none] + Self.process + Self.network + Self.replies + Self.commands + Self.callers
         if RedisServer.limitsDescriptors { all.append(.exhausted) }
         if ProcessInfo.processInfo.environment["REFRAIN_FIGURES_LONG"] != nil {
-            all.append(.frozen(.seconds(120), times: 1))
+            // Longer than memory goes on serving by itself.
+            all.append(.frozen(.seconds(120), times: 1, losesRecord: true))
         }
         return all
     }()
@@ -82,8 +87,8 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
         }
     }
 
-    private static func frozen(_ duration: Duration, times: Int) -> FaultScenario {
-        FaultScenario(id: "F2", name: "frozen (SIGSTOP) for \(duration)") { bench in
+    private static func frozen(_ duration: Duration, times: Int, losesRecord: Bool = false) -> FaultScenario {
+        FaultScenario(id: "F2", name: "frozen (SIGSTOP) for \(duration)", losesRecord: losesRecord) { bench in
             try await bench.repeatedly(times) {
                 bench.server.freeze()
                 try await Task.sleep(for: duration)
@@ -116,13 +121,17 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
         },
         Self.frozen(.seconds(1), times: 3).inEveryRun,
         Self.frozen(.seconds(10), times: 1),
-        FaultScenario(id: "F3", name: "saved, killed, restarted with its snapshot", losesRecord: true) { bench in
+        FaultScenario(
+            id: "F3", name: "saved, killed, restarted with its snapshot", losesRecord: true, bringsBackLeases: true
+        ) { bench in
             try await bench.repeatedly(5) {
                 try await bench.server.restart(.saved)
                 try await Task.sleep(for: .milliseconds(300))
             }
         },
-        FaultScenario(id: "F3", name: "restarted, LOADING each key for 5 ms", losesRecord: true) { bench in
+        FaultScenario(
+            id: "F3", name: "restarted, LOADING each key for 5 ms", losesRecord: true, bringsBackLeases: true
+        ) { bench in
             try await bench.repeatedly(2) {
                 try await bench.server.restart(.saved, loadingEachKeyIn: .milliseconds(5), until: .answering)
                 try await bench.server.waitUntil(.serving)
@@ -162,7 +171,8 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
             to: [["REPLICAOF", "NO", "ONE"]]
         ).inEveryRun,
         FaultScenario(
-            id: "F8", name: "failover to a replica, and back", isProxied: true, losesRecord: true, strike: Self.failOver
+            id: "F8", name: "failover to a replica, and back", isProxied: true, losesRecord: true,
+            bringsBackLeases: true, strike: Self.failOver
         ),
         Self.lasting(
             "F8", "NOREPLICAS", from: [["CONFIG", "SET", "min-replicas-to-write", "1"]],
