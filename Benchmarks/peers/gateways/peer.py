@@ -1,8 +1,9 @@
 """A gateway, reached by the official SDK. The variant says whose.
 
 refrain     `refrain serve` with its defaults: docs/gateway.md
-litellm     LiteLLM's proxy: ../litellm/. https://docs.litellm.ai/docs/anthropic_unified says that the SDK is pointed at it; past its
-            cache by `"cache": {"no-cache": true, "no-store": true}` in the body (https://docs.litellm.ai/docs/proxy/caching).
+litellm     LiteLLM's proxy with ../litellm/config.yaml or config-redis.yaml. The SDK is pointed at it:
+            https://docs.litellm.ai/docs/anthropic_unified/. Past its cache by `"cache": {"no-cache": true, "no-store": true}` in the
+            body: https://docs.litellm.ai/docs/proxy/caching_controls
 none        no cache: the SDK alone
 """
 

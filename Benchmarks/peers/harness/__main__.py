@@ -15,7 +15,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "scripts/gateway_load"))
 import processes  # noqa: E402
 
-from . import answers, catalogue, environments, running, speed, tables  # noqa: E402
+from . import answers, catalogue, environments, forms, running, speed, tables  # noqa: E402
 
 QUESTIONS = {
     "pairs": "requests that differ in one thing, repeats written differently, failures",
@@ -43,7 +43,8 @@ class Comparison:
             print(f"{question}: {peer.title} ({processes.load()})", file=sys.stderr, flush=True)
             try:
                 with self.stage.running(peer) as worker:
-                    found[peer.name] = ask(worker)
+                    said = worker.ask(forms.request(forms.Topic(f"{self.run}-probe").base()))
+                    found[peer.name] = ask(worker) if "answer" in said else {"problem": said["error"]}
             except (processes.Failure, environments.NotInstalled, running.NoAnswer, OSError) as problem:
                 found[peer.name] = {"problem": str(problem)[:300]}
         return found
@@ -61,7 +62,8 @@ class Comparison:
         count, upstream = self.options.requests, self.stage.upstream
         found = self.each("latency", lambda worker: speed.latency(worker, upstream, self.run, count), self.peers)
         found |= self.each("latency", lambda worker: speed.latency(worker, upstream, self.run, count, cached=False), [catalogue.BARE])
-        inside = speed.inside(self.stage.binary)
+        with running.Redis() as redis:
+            inside = speed.inside(self.stage.binary, redis)
         return {"peers": found, "inside": inside}, tables.latency(found, self.titles, inside)
 
     def burst(self):
@@ -69,11 +71,16 @@ class Comparison:
         return found, tables.burst(found, self.titles)
 
     def redis(self):
-        found = self.each("redis", lambda worker: speed.frozen(worker, self.run), [peer for peer in self.peers if peer.uses_redis])
-        return found, tables.frozen(found, self.titles)
+        found = {}
+        for awaited in (False, True):
+            peers = [peer for peer in self.peers if peer.uses_redis and not (awaited and peer.is_gateway)]
+            asked = self.each("redis", lambda worker: speed.frozen(worker, self.run, awaited), peers)
+            found |= {(name + "-asyncio" if awaited else name): each for name, each in asked.items()}
+        titles = self.titles | {f"{name}-asyncio": f"{title}, asyncio" for name, title in self.titles.items()}
+        return found, tables.frozen(found, titles)
 
     def rate(self):
-        rate, not_run = speed.Rate(self.stage.upstream, self.run), {}
+        rate, not_run, titles = speed.Rate(self.stage.upstream, self.run), {}, dict(self.titles)
         with contextlib.ExitStack() as stack:
             for peer in self.peers:
                 if not peer.is_gateway:
@@ -81,7 +88,7 @@ class Comparison:
                 print(f"rate: {peer.title} ({processes.load()})", file=sys.stderr, flush=True)
                 workers = os.cpu_count() if peer.uses_redis and peer.server == "litellm" else 1
                 if peer.server == "litellm":
-                    self.titles[peer.name] += f", {workers} worker{'s' if workers > 1 else ''}"
+                    titles[peer.name] += f", {workers} worker{'s' if workers > 1 else ''}"
                 try:
                     redis = stack.enter_context(running.Redis()) if peer.uses_redis else None
                     server = stack.enter_context(self.stage.server(peer, redis, workers))
@@ -92,20 +99,24 @@ class Comparison:
                     not_run[peer.name] = problem
             rounds = rate.run(self.options.connections, self.options.seconds, self.options.rounds)
         found = {"rounds": rounds, "medians": rate.medians(), "not_run": not_run}
-        return found, tables.rate(found, self.titles, self.options)
+        return found, tables.rate(found, titles, self.options)
 
     def ask(self):
         for question in self.options.questions or QUESTIONS:
             started = time.monotonic()
-            self.report[question], text = getattr(self, question)()
+            try:
+                self.report[question], text = getattr(self, question)()
+            except processes.Failure as failure:
+                self.report[question], text = {}, f"### {QUESTIONS[question]}\n\nNot asked: {failure}\n"
             self.report["minutes"][question] = round((time.monotonic() - started) / 60, 1)
             print(text, flush=True)
         self.report["load_after"] = processes.load()
         return self.report
 
     def wrong(self):
-        """What Refrain answered wrongly."""
-        found = []
+        """What Refrain answered wrongly, and where it was not asked at all."""
+        found = [f"{name}: not run: {asked[name]['problem']}" for asked in (self.report.get("pairs", {}), self.report.get("traffic", {}))
+                 for name in ("refrain", "refrain-redis") if "problem" in asked.get(name, {})]
         for name in ("refrain", "refrain-redis"):
             for form, each in self.report.get("pairs", {}).get(name, {}).items():
                 if form != "problem" and (each["outcome"] in ("wrong", "shared", "given again")):
@@ -129,12 +140,13 @@ def installed(peers):
 
 def main():
     parser = argparse.ArgumentParser(
-        prog="scripts/peers", description="Compares Refrain with other response caches, on the same requests and the same simulated upstream.",
+        prog="scripts/peers",
+        description="Compares Refrain with other response caches, on the same requests and the same simulated upstream.",
         epilog="Questions: " + "; ".join(f"{name}: {text}" for name, text in QUESTIONS.items())
         + ". Exits with 1 where Refrain answers wrongly.")
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help="what to ask (default: everything)")
-    parser.add_argument("--requests", type=int, default=2000, help="hits that are timed, for each peer (default: 2000)")
-    parser.add_argument("--traffic", type=int, default=600, help="requests of the traffic (default: 600)")
+    parser.add_argument("--requests", type=int, default=1000, help="hits that are timed, for each peer (default: 1000)")
+    parser.add_argument("--traffic", type=int, default=300, help="requests of the traffic (default: 300)")
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"some peers: {', '.join(peer.name for peer in catalogue.PEERS)}")
     parser.add_argument("--connections", type=int, default=16, help="of wrk (default: 16)")
     parser.add_argument("--seconds", type=float, default=5, help="for each gateway and turn of wrk (default: 5)")

@@ -1,5 +1,6 @@
 """Whether a peer's answers are those that upstream would have given, and which repeats it answers itself."""
 
+import collections
 import json
 import random
 import re
@@ -44,8 +45,10 @@ class Judge:
         """The answer, and whether upstream was called for it."""
         before = self.upstream.calls
         said = self.worker.ask(request)
-        time.sleep(PAUSE)
-        return said, self.upstream.calls > before
+        called = self.upstream.calls > before
+        if called:
+            time.sleep(PAUSE)
+        return said, called
 
     def pair(self, form):
         if form.kind == "fault":
@@ -75,8 +78,9 @@ class Judge:
         first, _ = self.ask(form.first)
         if "not_offered" in first:
             return {"outcome": "not offered", "why": first["not_offered"]}
-        _, called = self.ask(form.second)
-        return {"outcome": "asked again" if called else "given again", "first": "an error" if "error" in first else "an answer"}
+        second, called = self.ask(form.second)
+        outcome = "asked again" if called else "given again" if "answer" in second else "error"
+        return {"outcome": outcome, "first": first.get("error") or "an answer", "why": second.get("error")}
 
 
 def judge(worker, upstream, run):
@@ -87,14 +91,15 @@ def judge(worker, upstream, run):
 
 
 def traffic(worker, upstream, run, count, seed=1):
-    """Requests drawn from all pairs of a few topics: how many are repeats, how many are answered by the peer, and how many of those wrongly."""
+    """Requests drawn from all pairs of a few topics: how many repeat, how many the peer answers itself, and how many of those wrongly."""
     drawn = random.Random(seed)
-    topics = [[request for form in forms.Topic(f"{run}-traffic-{number}").forms() if form.kind != "key"
+    topics = [[(form.name, request) for form in forms.Topic(f"{run}-traffic-{number}").forms() if form.kind != "key"
                for request in (form.first, form.second)] for number in range(4)]
     judged = Judge(worker, upstream)
     seen, found = set(), {"asked": 0, "repeats": 0, "hits": 0, "wrong": 0, "missed": 0, "errors": 0, "not_offered": 0}
+    wrong, owners = collections.Counter(), {}
     for _ in range(count):
-        request = drawn.choice(drawn.choices(topics, weights=[8, 4, 2, 1])[0])
+        name, request = drawn.choice(drawn.choices(topics, weights=[8, 4, 2, 1])[0])
         truth = judged.truth(request)
         if "not_offered" in truth:
             found["not_offered"] += 1
@@ -105,9 +110,12 @@ def traffic(worker, upstream, run, count, seed=1):
             found["errors"] += 1
             continue
         wanted, repeated = digest_of(truth), digest_of(truth) in seen
+        owners.setdefault(wanted, name)
         found["repeats"] += repeated
         found["hits"] += not called
-        found["wrong"] += not called and digest_of(said) != wanted
+        if not called and digest_of(said) != wanted:
+            found["wrong"] += 1
+            wrong[f"{name}: given the answer to {owners.get(digest_of(said))}"] += 1
         found["missed"] += called and repeated
         seen.add(wanted)
-    return found
+    return found | {"wrong_by": dict(wrong)}

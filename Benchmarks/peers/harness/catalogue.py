@@ -35,7 +35,7 @@ PEERS = [
     Peer("diskcache-stampede", "diskcache memoize_stampede", "diskcache", "stampede"),
     Peer("diskcache-barrier", "diskcache memoize and barrier", "diskcache", "barrier"),
     Peer("gptcache-exact", "GPTCache exact, in LangChain", "gptcache", "exact"),
-    Peer("gptcache-similar", "GPTCache similar, in LangChain", "gptcache", "similar"),
+    Peer("gptcache-similar", "GPTCache similar, in LangChain (its embedding is downloaded)", "gptcache", "similar"),
 ]
 BARE = Peer("no-cache", "no cache: the official SDK alone", "gateways", "none")
 

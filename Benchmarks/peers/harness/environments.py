@@ -18,7 +18,7 @@ class NotInstalled(Exception):
 def clean_environment(**more):
     """What peers are started with: no proxies, no configuration of the user's, nothing that calls home."""
     kept = {name: value for name, value in os.environ.items()
-            if "proxy" not in name.lower() and not name.startswith(("REFRAIN_", "LITELLM_", "ANTHROPIC_", "LANG", "REDIS_"))}
+            if "proxy" not in name.lower() and not name.startswith(("REFRAIN_", "LITELLM_", "ANTHROPIC_", "LANG", "REDIS_", "PYTHON"))}
     return kept | {
         "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "LANGSMITH_TRACING": "false", "HF_HUB_OFFLINE": "1",
         "PIP_NO_INDEX": "1", "LANG": "C.UTF-8", **more,

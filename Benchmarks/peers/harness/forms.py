@@ -143,10 +143,12 @@ class Topic:
         system = {"type": "text", "text": "Answer briefly."}
         long = ["What?", "That.", "Why?", "So.", "And?", "No.", self.question]
         zero = self.base(temperature=0)
+        thought = self.base(temperature=None, max_tokens=2000, thinking={"type": "enabled", "budget_tokens": 1024})
         pairs = [
             ("the same again", plain, plain),
             ("the same again, seven turns", self.turns(*long), self.turns(*long)),
             ("the same again, a tool demanded", *[self.base(tools=[TOOL], tool_choice={"type": "tool", "name": "look_up"})] * 2),
+            ("the same again, with thinking", thought, thought),
             ("metadata", self.base(metadata={"user_id": "a"}), self.base(metadata={"user_id": "b"})),
             ("service_tier", self.base(service_tier="auto"), self.base(service_tier="standard_only")),
             ("cache_control", self.base(system=[system]),
@@ -161,6 +163,7 @@ class Topic:
             ("a stream after a plain call", request(plain), request(plain, stream=True)),
             ("a plain call after a stream", request(plain, stream=True), request(plain)),
             ("a stream after a stream", request(plain, stream=True), request(plain, stream=True)),
+            ("a stream after a stream, with thinking", request(thought, stream=True), request(thought, stream=True)),
             ("order of betas", request(plain, {"anthropic-beta": "one-2026-01-01,two-2026-01-01"}),
              request(plain, {"anthropic-beta": "two-2026-01-01,one-2026-01-01"})),
             ("spaces in the JSON", request(plain, raw=json.dumps(plain)), request(plain, raw=json.dumps(plain, indent=2))),

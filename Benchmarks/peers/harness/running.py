@@ -174,11 +174,11 @@ class Worker(Process):
     def ask(self, request, cached=True):
         return self.order(do="ask", request=request, cached=cached)
 
-    def series(self, requests, seconds):
+    def series(self, requests, seconds, awaited=False):
         """The answers to requests one after another, as many as come in time; and why there are no more."""
         found, deadline = [], time.monotonic() + seconds
         try:
-            said = self.order(seconds, do="series", requests=requests)
+            said = self.order(seconds, do="series", requests=requests, awaited=awaited)
             while "done" not in said:
                 found.append(said["one"])
                 said = self.line(deadline - time.monotonic())

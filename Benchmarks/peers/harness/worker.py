@@ -24,18 +24,20 @@ import time
 class Worker:
     def __init__(self, peer, output):
         self.peer, self.output = peer, output
+        # One for the whole process: clients keep connections that belong to it.
+        self.loop = asyncio.new_event_loop()
 
     def say(self, **members):
         self.output.write(json.dumps(members, default=str) + "\n")
         self.output.flush()
 
-    def ask(self, request, cached=True):
+    def ask(self, request, cached=True, awaited=False):
         """One call, as its answer or its error, with its milliseconds."""
         started = time.perf_counter()
         try:
-            call = self.peer.prepare(request, cached)
+            call = self.peer.prepare_async(request) if awaited else self.peer.prepare(request, cached)
             started = time.perf_counter()
-            answer = call()
+            answer = self.loop.run_until_complete(call()) if awaited else call()
             elapsed = time.perf_counter() - started
             return {"answer": self.peer.dump(answer), "ms": elapsed * 1000}
         except NotImplementedError as reason:
@@ -65,7 +67,7 @@ class Worker:
             async def every():
                 return await asyncio.gather(*(call() for _ in range(count)), return_exceptions=True)
 
-            answers, means = asyncio.run(every()), "asyncio"
+            answers, means = self.loop.run_until_complete(every()), "asyncio"
         else:
             call = self.peer.prepare(request, True)
 
@@ -81,10 +83,12 @@ class Worker:
         dumps = [self.peer.dump(answer) for answer in answers if not isinstance(answer, Exception)]
         return {"answers": dumps, "errors": errors, "means": means, "seconds": time.perf_counter() - started}
 
-    def series(self, requests):
+    def series(self, requests, awaited=False):
         """Calls one after another, each told as soon as it is done."""
+        if awaited and not hasattr(self.peer, "prepare_async"):
+            raise NotImplementedError("no asyncio")
         for request in requests:
-            self.say(one=self.ask(request))
+            self.say(one=self.ask(request, awaited=awaited))
         return {}
 
     def run(self, lines):

@@ -1,19 +1,21 @@
 """LangChain's caches with ChatAnthropic (langchain-core 1.8.3, langchain-anthropic 1.7.10).
 
-The cache is set for the whole program, as in https://docs.langchain.com/oss/python/integrations/caches and
-https://reference.langchain.com/python/langchain-core/globals/set_llm_cache:
+The cache is set for the whole program: https://reference.langchain.com/python/langchain-core/globals/set_llm_cache and
+https://reference.langchain.com/python/langchain-core/caches
 
 memory      langchain_core.caches.InMemoryCache
-sqlite      langchain_community.cache.SQLiteCache
+sqlite      langchain_community.cache.SQLiteCache: https://reference.langchain.com/python/langchain-community/cache/SQLiteCache
 redis       langchain_redis.RedisCache: https://docs.langchain.com/oss/python/integrations/caches/redis_llm_caching. It needs a Redis
             with the JSON module.
 redis-hash  langchain_community.cache.RedisCache, which a plain Redis is enough for
 gptcache    langchain_community.cache.GPTCache: see ../gptcache/peer.py
 """
 
+import inspect
 import json
 import os
 
+import anthropic
 from langchain_anthropic import ChatAnthropic
 from langchain_core.globals import set_llm_cache
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
@@ -21,6 +23,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 # Parameters of a request that ChatAnthropic has a field for.
 FIELDS = {"model", "max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "thinking"}
 ELSEWHERE = {"messages", "system", "tools", "tool_choice"}
+KNOWN = set(inspect.signature(anthropic.resources.Messages.create).parameters)
 
 
 def memory_cache(settings):
@@ -63,7 +66,10 @@ class Peer:
         name = json.dumps([{key: body[key] for key in body if key not in ELSEWHERE}, request["headers"], request["key"], cached])
         if name not in self.models:
             fields = {key: value for key, value in body.items() if key in FIELDS}
-            others = {key: value for key, value in body.items() if key not in FIELDS | ELSEWHERE}
+            others = {key: value for key, value in body.items() if key in KNOWN - FIELDS - ELSEWHERE}
+            unknown = {key: value for key, value in body.items() if key not in KNOWN | FIELDS | ELSEWHERE}
+            if unknown:
+                others["extra_body"] = unknown
             self.models[name] = ChatAnthropic(
                 **fields, base_url=self.base_url, api_key=request["key"], max_retries=0, default_headers=request["headers"] or None,
                 model_kwargs=others, cache=None if cached else False, timeout=70)
