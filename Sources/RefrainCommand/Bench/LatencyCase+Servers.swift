@@ -38,7 +38,13 @@ extension LatencyCase {
                     for _ in 0..<count { try await store.set(key, envelope) }
                 })
         }
-        try await body(cases)
+        do {
+            try await body(cases)
+        } catch {
+            // What cannot be removed expires in ten minutes.
+            for key in keys { try? await store.remove(key) }
+            throw error
+        }
         for key in keys { try await store.remove(key) }
     }
 
