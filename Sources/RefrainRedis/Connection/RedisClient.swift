@@ -104,12 +104,14 @@ final class RedisClient: Sendable {
     ///
     /// For what is to be believed only with a proof; it costs some round trips.
     ///
-    /// - Throws: `.corrupt` where a connection was out of step, besides what ``send(_:lane:)-(RESPCommand,_)`` throws.
+    /// - Throws: `.corrupt` where a connection was out of step, `.refused` where the server does not answer the question, besides
+    ///   what ``send(_:lane:)-(RESPCommand,_)`` throws.
     func sendInStep(_ command: RESPCommand) async throws(StoreError) -> RESPValue {
         guard await self.closeOutOfStep() == 0 else { throw Self.outOfStep }
         let proof = Proof()
         let replies = try await self.send([proof.question, command])
-        guard replies.count == 2, proof.isAnswered(by: replies[0]) else { throw Self.outOfStep }
+        guard replies.count == 2, !proof.isContradicted(by: replies[0]) else { throw Self.outOfStep }
+        guard proof.isGiven(by: replies[0]) else { throw StoreError(.refused, "the server does not answer PING") }
         return replies[1]
     }
 
@@ -120,7 +122,7 @@ final class RedisClient: Sendable {
         for connection in (self.small + self.bulk).compactMap(\.connection) {
             let proof = Proof()
             guard case .one(let reply) = await connection.submit(proof.question, deadline: self.deadline()),
-                !proof.isAnswered(by: reply)
+                proof.isContradicted(by: reply)
             else { continue }
             self.counters.protocolErrors.add()
             connection.close(Self.outOfStep)
@@ -137,13 +139,13 @@ final class RedisClient: Sendable {
 
         var question: RESPCommand { RESPCommand("PING", .text(self.word)) }
 
+        func isGiven(by reply: RESPValue) -> Bool {
+            if case .bulk(let bytes?) = reply { bytes.elementsEqual(self.word.utf8) } else { false }
+        }
+
         /// A server that is busy, or that does not permit `PING`, says so: that proves nothing, and is no lie.
-        func isAnswered(by reply: RESPValue) -> Bool {
-            switch reply {
-            case .bulk(let bytes?): bytes.elementsEqual(self.word.utf8)
-            case .error: true
-            case .bulk(nil), .simple, .integer, .array: false
-            }
+        func isContradicted(by reply: RESPValue) -> Bool {
+            if case .error = reply { false } else { !self.isGiven(by: reply) }
         }
     }
 

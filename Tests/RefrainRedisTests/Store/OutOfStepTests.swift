@@ -69,4 +69,27 @@ struct OutOfStepTests {
             }
         }
     }
+
+    /// Where the question is not answered, nothing is proved, and nothing is taken away.
+    @Test func withoutAProofNothingIsTakenAway() async throws {
+        let commands = Locked<[String]>([])
+        let server = try await ScriptedRedis.start { peer, command in
+            commands.withLock { $0.append(command.first ?? "") }
+            switch command.first {
+            case "GETRANGE": peer.bulk(Array("garbage".utf8))
+            case "PING": peer.write("-NOPERM this user has no permissions to run the 'ping' command\r\n")
+            default: peer.write("$0\r\n\r\n")
+            }
+        }
+        try await Fixture.withStore("redis://127.0.0.1:\(server.port)", isReachable: false) { store in
+            let prefix = try await store.client.send(RedisCommands.prefix(of: "any"))
+            await #expect { _ = try await store.reading(prefix, under: Fixture.key) } throws: {
+                ($0 as? StoreError)?.code == .refused
+            }
+            #expect(store.client.statistics.protocolErrors == 0)
+            let asked = commands.withLock { $0 }
+            #expect(asked.contains("PING") && !asked.contains("UNLINK"))
+        }
+        try await server.stop()
+    }
 }
