@@ -15,6 +15,8 @@ package struct BenchError: Error, Sendable, CustomStringConvertible {
         package static let unreadable = Code("unreadable")
         /// A file does not hold what its name says.
         package static let malformed = Code("malformed")
+        /// A trace has nothing that a cache could have stored.
+        package static let nothingToStore = Code("nothing to store")
         /// What was measured came to a wrong result.
         package static let wrongResult = Code("wrong result")
     }

@@ -56,7 +56,8 @@ struct ExplainCommand: AsyncParsableCommand {
             if comparison.isTruncated { lines.append("  and more: --limit shows more") }
         }
         if let prefix = comparison.promptPrefix {
-            let shared = "about \(grouped(prefix.sharedTokens)) of \(grouped(prefix.firstTokens)) tokens"
+            let shared =
+                "about \(prefix.sharedTokens.thousandsSeparated) of \(prefix.firstTokens.thousandsSeparated) tokens"
             if let path = prefix.brokenBy {
                 lines.append("prompt-cache prefix: \(shared), then broken by \(path)")
             } else {

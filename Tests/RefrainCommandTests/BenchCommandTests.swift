@@ -40,6 +40,45 @@ import Testing
         #expect(money.output.contains("answers 2 requests"))
     }
 
+    @Test func evictionIsComparedOnOwnTraffic() throws {
+        let log = ["a", "b", "c", "a", "a", "b"].map { name in
+            let key = String(repeating: name, count: 64)
+            return """
+                {"time":"2026-01-01T00:00:00Z","key":"\(key)","model":"claude-sonnet-4-5","status":200,"result":"miss",\
+                "input_tokens":1000,"output_tokens":100}
+                """
+        }
+        let file = try TemporaryFile(Array(log.joined(separator: "\n").utf8))
+        let result = try Refrain(
+            "bench", "eviction", file.path, "bursts", "--scale", "0.02", "--kind", "re-run", "--capacities", "67,100",
+            "--json"
+        ).run()
+        #expect(result.status == 0, "\(result.errors)")
+        let sections = try #require(try JSONValue(Array(result.output.utf8))["sections"]?.array)
+        #expect(sections.map { $0["label"]?.string } == ["live", "live", "live", "re-run", "re-run", "re-run"])
+        // All entries are alike. Where two of the three fit, `a` has left when it is asked for again, and is there the next time.
+        let rows = try #require(sections[4]["rows"]?.array)
+        #expect(rows.map { $0["LRU"]?.double } == [1.0 / 6, 0.5])
+        #expect(rows.map { $0["ceiling"]?.double } == [0.5, 0.5])
+        #expect(
+            sections[3]["notes"]?.array?.first?.string?.contains("6 requests for 3 keys, which take 3.8 KB") == true)
+    }
+
+    @Test func whatEvictionCannotBeComparedOnIsSaid() throws {
+        let keyless = try TemporaryFile(
+            Array(#"{"time":"2026-01-01T00:00:00Z","key":null,"result":"bypass","reason":"mode","status":200}"#.utf8))
+        let cases: [(arguments: [String], status: Int32, part: String)] = [
+            ([keyless.path], 1, "has no request whose answer a cache would store: 1 mode"),
+            (["no-such-trace"], 2, "refrain bench list"), (["openhands"], 2, "--traces"),
+            (["bursts", "--requests", "2000"], 2, "--scale"), (["--scale", "2"], 2, "--requests"),
+            (["--requests", "1"], 2, "--requests must be"), (["--capacities", "0"], 2, "--capacities must be"),
+        ]
+        for (arguments, status, part) in cases {
+            let result = try Refrain(["bench", "eviction"] + arguments).run()
+            #expect(result.status == status && result.errors.contains(part), "\(arguments): \(result.errors)")
+        }
+    }
+
     @Test func generatedWorkloadsNeedNoFiles() throws {
         let result = try Refrain("bench", "hit-rate", "bursts", "--scale", "0.02", "--ttl", "1h", "--no-money").run()
         #expect(result.status == 0 && result.output.contains("bursts [live]"), "\(result.errors)")

@@ -124,17 +124,6 @@ import Testing
         for _ in 0..<2 { report.add(.init(outcome: .miss, billed: usage, spent: 1, latency: .zero)) }
         #expect(report.billed.inputTokens == .max)
     }
-
-    @Test func formatsNumbers() {
-        #expect(decimal(0.1234565, 6) == "0.123457" || decimal(0.1234565, 6) == "0.123456")
-        #expect(decimal(-0.000_000_1, 3) == "0.000")
-        #expect(decimal(-1.5, 1) == "-1.5")
-        #expect(decimal(12, 0) == "12")
-        #expect(decimal(.nan, 2) == "0")
-        #expect(grouped(1_234_567) == "1,234,567")
-        #expect(grouped(-123) == "-123")
-        #expect(grouped(0) == "0")
-    }
 }
 
 /// A file that is gone when the test lets go of it.

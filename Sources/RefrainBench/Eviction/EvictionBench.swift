@@ -4,6 +4,10 @@ package enum EvictionBench {
     package struct Row: Sendable {
         /// The trace's name.
         package let trace: String
+        /// What kind of traffic the trace records, as in ``EvictionTrace/kind``.
+        package let kind: TrafficKind?
+        /// What a reader must know of the trace, as in ``EvictionTrace/note``.
+        package let note: String
         /// The number of its requests.
         package let requests: Int
         /// The number of its different keys.
@@ -56,7 +60,8 @@ package enum EvictionBench {
                     ceiling = EvictionCeiling.averageSpace(trace, capacity: capacity)
                 }
                 return Row(
-                    trace: trace.name, requests: trace.requests.count, keys: trace.keyCount, share: share,
+                    trace: trace.name, kind: trace.kind, note: trace.note, requests: trace.requests.count,
+                    keys: trace.keyCount, share: share,
                     capacity: capacity, outcomes: policies.map { ($0.name, $0.outcome(trace, capacity)) },
                     ceiling: ceiling, isCeilingExact: trace.isUniform)
             }

@@ -19,6 +19,10 @@ package struct EvictionTrace: Sendable {
 
     /// The name under which it is reported.
     package let name: String
+    /// What kind of traffic it records; nil where it is keys alone, or part of a comparison of policies.
+    package var kind: TrafficKind?
+    /// What a reader of the figures must know; empty where there is nothing.
+    package var note = ""
     /// The requests, in order.
     package let requests: [Request]
     /// The number of different keys: each is less.

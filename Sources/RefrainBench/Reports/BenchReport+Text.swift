@@ -73,10 +73,10 @@ extension BenchReport.Format {
     func text(_ value: Double) -> String {
         guard value.isFinite else { return "-" }
         switch self {
-        case .count: return Self.grouped(Self.fixed(value, 0))
-        case .percent(let places): return Self.fixed(value * 100, places) + " %"
-        case .dollars: return (value < 0 ? "-$" : "$") + Self.grouped(Self.fixed(value.magnitude, 2))
-        case .decimal(let places): return Self.fixed(value, places)
+        case .count: return value.text(places: 0).thousandsSeparated
+        case .percent(let places): return (value * 100).text(places: places) + " %"
+        case .dollars: return (value < 0 ? "-$" : "$") + value.magnitude.text(places: 2).thousandsSeparated
+        case .decimal(let places): return value.text(places: places)
         case .seconds: return Duration.milliseconds(Int64(min(value * 1_000, 9e15))).text
         case .nanoseconds: return Self.scaled(value, 1_000, ["ns", "µs", "ms", "s"])
         case .bytes: return Self.scaled(value, 1_000, ["B", "KB", "MB", "GB"])
@@ -90,30 +90,6 @@ extension BenchReport.Format {
             value /= step
             unit += 1
         }
-        return Self.fixed(value, unit == 0 || value.magnitude >= 100 ? 0 : 1) + " " + units[unit]
-    }
-
-    /// Rounds half away from zero.
-    private static func fixed(_ value: Double, _ places: Int) -> String {
-        var scale = 1.0
-        for _ in 0..<places { scale *= 10 }
-        let scaled = (value.magnitude * scale).rounded()
-        guard scaled < 9e15 else { return "\(value)" }
-        var digits = "\(Int64(scaled))"
-        if digits.count <= places { digits = String(repeating: "0", count: places + 1 - digits.count) + digits }
-        let sign = value < 0 && scaled > 0 ? "-" : ""
-        return sign + digits.dropLast(places) + (places > 0 ? "." + digits.suffix(places) : "")
-    }
-
-    /// Separates the thousands of what stands in front of a point.
-    private static func grouped(_ number: String) -> String {
-        let whole = number.prefix { $0 != "." }
-        var text = ""
-        for (index, digit) in whole.enumerated() {
-            let left = whole.count - index
-            if index > 0, left % 3 == 0, text != "-" { text += "," }
-            text.append(digit)
-        }
-        return text + number.dropFirst(whole.count)
+        return value.text(places: unit == 0 || value.magnitude >= 100 ? 0 : 1) + " " + units[unit]
     }
 }

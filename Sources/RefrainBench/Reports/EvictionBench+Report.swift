@@ -1,5 +1,6 @@
 extension BenchReport {
-    /// What eviction policies do: `recorded` are traces of keys alone, `priced` are requests with sizes and costs.
+    /// What eviction policies do: `recorded` are traces of keys alone, `priced` are requests with sizes and costs, which have
+    /// tables of their own for each kind of traffic.
     package init(eviction recorded: [EvictionBench.Row], priced: [EvictionBench.Row]) {
         self.init(
             title: "Eviction policies",
@@ -14,22 +15,27 @@ extension BenchReport {
             self.sections.append(
                 EvictionBench.section(recorded, title: "Hit ratio, traces of keys", of: \.hitRatio))
         }
-        if !priced.isEmpty {
-            self.sections.append(
-                EvictionBench.section(
-                    priced, title: "Money saved, requests to models", of: \.savedCostRatio))
-            self.sections.append(
-                EvictionBench.section(priced, title: "Hit ratio, requests to models", of: \.hitRatio))
-            self.sections.append(
-                EvictionBench.section(
-                    priced, title: "Byte hit ratio, requests to models", of: \.sizeHitRatio))
+        for kind in TrafficKind.allCases.map(Optional.some) + [nil] {
+            let rows = priced.filter { $0.kind == kind }
+            guard !rows.isEmpty else { continue }
+            var traces: Set<String> = []
+            var notes = rows.filter { !$0.note.isEmpty && traces.insert($0.trace).inserted }
+                .map { "\($0.trace): \($0.note)." }
+            for (title, ratio) in [
+                ("Money saved, requests to models", \EvictionOutcome.savedCostRatio),
+                ("Hit ratio, requests to models", \.hitRatio), ("Byte hit ratio, requests to models", \.sizeHitRatio),
+            ] {
+                self.sections.append(EvictionBench.section(rows, title: title, of: ratio, notes: notes))
+                // What the traces are is said once.
+                notes = []
+            }
         }
     }
 }
 
 extension EvictionBench {
     fileprivate static func section(
-        _ rows: [Row], title: String, of ratio: KeyPath<EvictionOutcome, Double>
+        _ rows: [Row], title: String, of ratio: KeyPath<EvictionOutcome, Double>, notes: [String] = []
     ) -> BenchReport.Section {
         let policies = rows[0].outcomes.map(\.policy)
         let names = ["Trace", "Capacity"] + policies + ["ceiling"]
@@ -42,7 +48,7 @@ extension EvictionBench {
             table.append(cells)
         }
         // How far each falls short of the best of the others.
-        let notes = policies.map { policy in
+        let gaps = policies.map { policy in
             let gaps = rows.compactMap { $0.gap(of: policy, in: ratio) }
             let mean = gaps.reduce(0, +) / Double(max(1, gaps.count))
             let worst = rows.max { ($0.gap(of: policy, in: ratio) ?? 0) < ($1.gap(of: policy, in: ratio) ?? 0) }
@@ -61,6 +67,7 @@ extension EvictionBench {
             series: policies.map { policy in .init(policy, rows.map { $0[policy]?[keyPath: ratio] }) }
                 + [.init("ceiling", rows.map { $0.ceiling[keyPath: ratio] }, isBound: true)])
         return BenchReport.Section(
-            title: title, notes: notes, table: table, charts: rows.count <= 16 ? [chart] : [])
+            title: title, label: rows[0].kind?.description, notes: notes + gaps, table: table,
+            charts: rows.count <= 16 ? [chart] : [])
     }
 }

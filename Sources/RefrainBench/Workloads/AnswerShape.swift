@@ -4,39 +4,46 @@ import RefrainCore
 struct AnswerShape: Hashable, Sendable {
     /// Bytes, with what the store charges beside the text.
     var size: Int32
-    /// US dollars.
-    var cost: Double
+    /// US dollars; nil where the model's price is not known.
+    var cost: Double?
 
-    /// What an answer without text takes: some 350 bytes of JSON around it, its envelope and its slot.
-    private static let overhead = 850
-    /// UTF-8 bytes of English text and code to a token, the usual rule of thumb.
-    private static let bytesPerToken = 4.0
+    /// What an envelope and its slot take beside the body.
+    private static let envelope = 500
+    /// What the JSON around a text takes.
+    private static let wrapping = 350
 
-    /// An answer of `textBytes` to a prompt of `promptBytes`, tokens estimated at four bytes each.
-    init(promptBytes: Int, textBytes: Int, model: ClaudeModel) {
-        self.init(
-            inputTokens: Int(Double(promptBytes) / Self.bytesPerToken),
-            outputTokens: Int(Double(textBytes) / Self.bytesPerToken), textBytes: textBytes, model: model)
+    /// The answer to a request: as long as what was recorded of it, or else as its output tokens are; priced by the
+    /// request's usage and the model that answered, or else the one asked for.
+    init(of request: RequestTrace.Request) {
+        var model = request.model
+        let bytes: Int
+        if case .text(let text)? = request.answer {
+            bytes = Self.wrapping + text.count
+        } else if let message = request.answer?.message {
+            bytes = message.count
+            // An alias has no price of its own. What is no message names no model.
+            if let answering = (try? MessageSummary(json: message))?.model, !answering.isEmpty { model = answering }
+        } else {
+            bytes = Self.wrapping + Self.textBytes(tokens: request.usage.outputTokens)
+        }
+        self.init(bodyBytes: bytes, usage: request.usage, model: model)
     }
 
     /// An answer of so many tokens.
     init(inputTokens: Int, outputTokens: Int, model: ClaudeModel) {
         self.init(
-            inputTokens: inputTokens, outputTokens: outputTokens,
-            textBytes: Int(Double(outputTokens) * Self.bytesPerToken), model: model)
+            bodyBytes: Self.wrapping + Self.textBytes(tokens: outputTokens),
+            usage: Usage(inputTokens: max(1, inputTokens), outputTokens: max(1, outputTokens)), model: model.rawValue)
     }
 
-    private init(inputTokens: Int, outputTokens: Int, textBytes: Int, model: ClaudeModel) {
-        let usage = Usage(inputTokens: max(1, inputTokens), outputTokens: max(1, outputTokens))
-        self.size = Int32(clamping: Self.overhead + textBytes)
-        self.cost = ModelTable.standard.cost(of: usage, model: model.rawValue) ?? 0
+    private init(bodyBytes: Int, usage: Usage, model: String) {
+        self.size = Int32(clamping: Self.envelope + bodyBytes)
+        // A request log may claim any number of tokens.
+        self.cost = ModelTable.standard.cost(of: usage, model: model).map { max(0, $0) }
     }
 
-    /// An answer as it was recorded: the bytes of its body, and its cost by its own usage.
-    init(bodyBytes: Int, cost: Double) {
-        self.size = Int32(clamping: Self.overhead - 350 + bodyBytes)
-        self.cost = cost
-    }
+    /// Bytes of a text: more than an entry may have count as 1 GiB.
+    private static func textBytes(tokens: Int) -> Int { min(max(0, tokens), 1 << 28) * TokenRule.characters }
 
     /// Draws an answer as a mix of chat and code completion gives them.
     ///

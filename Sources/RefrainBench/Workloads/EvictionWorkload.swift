@@ -38,7 +38,7 @@ package enum EvictionWorkload: String, CaseIterable, Sendable {
                 shapes.append(AnswerShape(drawnBy: &random))
             }
             let shape = shapes[Int(number)]
-            result.append(EvictionTrace.Request(key: number, size: shape.size, cost: shape.cost))
+            result.append(EvictionTrace.Request(key: number, size: shape.size, cost: shape.cost ?? 0))
         }
         return EvictionTrace(name: self.rawValue, requests: result)
     }

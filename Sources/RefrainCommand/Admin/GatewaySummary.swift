@@ -29,7 +29,9 @@ struct GatewaySummary: Sendable {
     /// The numbers, for a person.
     var lines: [String] {
         func count(_ name: String) -> String { self.json[name]?.int.map(String.init) ?? "not known" }
-        func dollars(_ name: String) -> String { self.json[name]?.double.map { "$" + decimal($0, 4) } ?? "not known" }
+        func dollars(_ name: String) -> String {
+            self.json[name]?.double.map { "$" + $0.text(places: 4) } ?? "not known"
+        }
         let results = (self.json["results"]?.object?.members ?? []).filter { $0.value.int != 0 }
             .map { ", \($0.value.int ?? 0) \($0.name)" }
         let tiers = (self.json["tiers"]?.object?.members ?? []).map { "\($0.name) \($0.value.string ?? "")" }

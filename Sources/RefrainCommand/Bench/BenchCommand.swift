@@ -49,7 +49,7 @@ struct BenchOutput: ParsableArguments {
 
 /// Which requests are replayed.
 struct TraceArguments: ParsableArguments {
-    @Argument(help: "Files, public sets or generated workloads; without one, all generated workloads.")
+    @Argument(help: "Files, public sets or generated workloads; without one, what is generated.")
     var trace: [String] = []
 
     @Option(help: ArgumentHelp("The folder that holds the public sets.", valueName: "folder"))

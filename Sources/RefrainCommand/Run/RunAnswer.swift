@@ -32,7 +32,7 @@ struct RunAnswer: Sendable {
         }
         line += Array(#","status":"#.utf8) + Array((self.status.map(String.init) ?? "null").utf8)
         line += Array(#","latency_ms":"#.utf8)
-        line += Array(decimal(self.entry.latency / .milliseconds(1), 3).utf8)
+        line += Array((self.entry.latency / .milliseconds(1)).text(places: 3).utf8)
         switch self.payload {
         case .response(let bytes): line += Array(#","response":"#.utf8) + Self.onOneLine(bytes)
         case .error(let bytes): line += Array(#","error":"#.utf8) + Self.onOneLine(bytes)

@@ -72,7 +72,7 @@ struct RunReport: Sendable {
     var json: JSONObject {
         func number(_ value: Int) -> JSONValue { .number(JSONNumber(value)) }
         func rounded(_ value: Double, _ places: Int) -> JSONValue {
-            JSONNumber(literal: decimal(value, places)).map(JSONValue.number) ?? .null
+            JSONNumber(literal: value.text(places: places)).map(JSONValue.number) ?? .null
         }
         func breakdown(_ reasons: [String: Int]?) -> JSONValue {
             .object(JSONObject(Self.sorted(reasons).map { ($0.reason, number($0.count)) }))
@@ -112,10 +112,10 @@ struct RunReport: Sendable {
             let count = self.count(outcome)
             guard self.requests > 0 else { return "\(count)" }
             return "\(count)".leftPadded(to: 8)
-                + (decimal(100 * Double(count) / Double(self.requests), 1) + " %").leftPadded(to: 9)
+                + ((100 * Double(count) / Double(self.requests)).text(places: 1) + " %").leftPadded(to: 9)
         }
         func milliseconds(_ percent: Double) -> String {
-            self.latency(percentile: percent).map { decimal($0 / .milliseconds(1), 2) + " ms" } ?? "-"
+            self.latency(percentile: percent).map { ($0 / .milliseconds(1)).text(places: 2) + " ms" } ?? "-"
         }
         var lines: [(String, String)] = [
             ("requests", "\(self.requests)".leftPadded(to: 8)),
@@ -135,14 +135,14 @@ struct RunReport: Sendable {
         lines += [
             ("calls to Claude", "\(self.upstreamCalls)".leftPadded(to: 8)),
             ("", ""),
-            ("input tokens", grouped(self.billed.inputTokens)),
-            ("cache writes (5m)", grouped(self.billed.cacheWrite5mTokens)),
-            ("cache writes (1h)", grouped(self.billed.cacheWrite1hTokens)),
-            ("cache reads", grouped(self.billed.cacheReadTokens)),
-            ("output tokens", grouped(self.billed.outputTokens)),
+            ("input tokens", self.billed.inputTokens.thousandsSeparated),
+            ("cache writes (5m)", self.billed.cacheWrite5mTokens.thousandsSeparated),
+            ("cache writes (1h)", self.billed.cacheWrite1hTokens.thousandsSeparated),
+            ("cache reads", self.billed.cacheReadTokens.thousandsSeparated),
+            ("output tokens", self.billed.outputTokens.thousandsSeparated),
             ("", ""),
-            ("spent", "$" + decimal(self.spent, 6)),
-            ("saved", "$" + decimal(self.saved, 6)),
+            ("spent", "$" + self.spent.text(places: 6)),
+            ("saved", "$" + self.saved.text(places: 6)),
         ]
         if self.unpriced > 0 { lines.append(("without a price", "\(self.unpriced) requests, not in the two sums")) }
         lines.append(
@@ -162,32 +162,9 @@ struct RunReport: Sendable {
     }
 }
 
-/// `value` with exactly `places` decimal places, rounded to nearest, in plain notation.
-func decimal(_ value: Double, _ places: Int) -> String {
-    guard value.isFinite else { return "0" }
-    var scale = 1.0
-    for _ in 0..<places { scale *= 10 }
-    let scaled = (value.magnitude * scale).rounded()
-    guard scaled < 9e18 else { return "\(value)" }
-    let digits = "\(Int64(scaled))".leftPadded(to: places + 1, with: "0")
-    let sign = value < 0 && scaled > 0 ? "-" : ""
-    guard places > 0 else { return sign + digits }
-    return sign + digits.dropLast(places) + "." + digits.suffix(places)
-}
-
-/// `value` with a comma between each three digits.
-func grouped(_ value: Int) -> String {
-    var text = ""
-    for (index, digit) in "\(value)".reversed().enumerated() {
-        if index > 0, index % 3 == 0, digit != "-" { text.append(",") }
-        text.append(digit)
-    }
-    return String(text.reversed())
-}
-
 extension String {
-    /// The string with `character` before it, up to `width` characters in all.
-    func leftPadded(to width: Int, with character: Character = " ") -> String {
-        String(repeating: character, count: max(0, width - self.count)) + self
+    /// The string with spaces before it, up to `width` characters in all.
+    func leftPadded(to width: Int) -> String {
+        String(repeating: " ", count: max(0, width - self.count)) + self
     }
 }

@@ -67,6 +67,7 @@ import Testing
         for workload in RecordedWorkload.allCases {
             let error = #expect(throws: BenchError.self) { try workload.read(folder: "/nowhere") }
             #expect(error?.message.contains("https://github.com/") == true)
+            #expect(error?.message.hasPrefix(workload.rawValue) == true)
         }
     }
 

@@ -28,12 +28,14 @@ import Testing
     func recordedRequestsRepeatAsTheyDid() throws {
         let folder = try #require(RecordedTraces.folder)
         func repeats(_ workload: RecordedWorkload) throws -> Double {
-            let trace = try workload.read(folder: "\(folder)/llm")
+            let trace = try workload.read(folder: folder)
             return (1 - Double(trace.keyCount) / Double(trace.requests.count)) * 1_000
         }
         #expect(try repeats(.openHands).rounded() == 767)
         #expect(try repeats(.treeOfThoughts).rounded() == 592)
         #expect(try repeats(.treeOfThoughtsByPrompt).rounded() == 839)
         #expect(try repeats(.fewShotThrice).rounded() == 667)
+        #expect(try repeats(.cassettes).rounded() == 349)
+        #expect(try RecordedWorkload.cassettes.read(folder: folder).requests.count == 565)
     }
 }

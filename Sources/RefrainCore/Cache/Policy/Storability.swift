@@ -1,9 +1,9 @@
 /// Which answers may be stored. Everything else is given to its callers and forgotten.
-enum Storability {
+package enum Storability {
     /// Why a whole answer with status 200 must not be stored; nil where it may be.
     ///
     /// `summary` is nil where the body could not be read as JSON.
-    static func refusal(of summary: MessageSummary?, storable: StorableReasons) -> CacheReason? {
+    package static func refusal(of summary: MessageSummary?, storable: StorableReasons) -> CacheReason? {
         guard let summary else { return .notAMessage }
         guard summary.error == nil else { return .errorBody }
         guard summary.isMessage else { return .notAMessage }
