@@ -25,6 +25,14 @@ final class RedisClient: Sendable {
         var connections: [ObjectIdentifier: RedisConnection] = [:]
     }
 
+    /// Whether connections are being asked whether their replies are in their places.
+    private enum StepCheck {
+        case idle
+        case asking
+        /// They are, and were to be asked once more meanwhile.
+        case wantedAgain
+    }
+
     private let configuration: RedisConfiguration
     private let time: TimeSource
     private let group: any EventLoopGroup
@@ -36,6 +44,7 @@ final class RedisClient: Sendable {
     private let turn = Atomic<Int>(0)
     /// The connections that have an owner, and those that are being made for one.
     private let registry = Locked(Registry())
+    private let stepCheck = Locked(StepCheck.idle)
 
     /// Creates a client. Nothing is connected before ``start()`` or the first command.
     /// - Parameters:
@@ -86,11 +95,18 @@ final class RedisClient: Sendable {
     /// between `MULTI` and `EXEC` is nobody else's.
     func send(_ commands: [RESPCommand], lane: Lane = .small) async throws(StoreError) -> [RESPValue] {
         guard !commands.isEmpty else { return [] }
+        return try await self.exchange(commands, lane).replies
+    }
+
+    /// Sends commands, at least one, and returns their replies and the connection that they came on.
+    private func exchange(
+        _ commands: [RESPCommand], _ lane: Lane
+    ) async throws(StoreError) -> (replies: [RESPValue], connection: RedisConnection) {
         let deadline = self.deadline()
         while true {
             let (link, connection) = try await self.connection(lane, deadline: deadline)
             switch await connection.submit(commands, deadline: deadline) {
-            case .all(let replies): return replies
+            case .all(let replies): return (replies, connection)
             case .one: throw StoreError(.corrupt, "one reply to several commands")
             case .failed(let error): throw error
             case .notSent(let error): link.lost(connection, error)
@@ -98,56 +114,68 @@ final class RedisClient: Sendable {
         }
     }
 
-    /// Sends a command in a way that proves that its reply is its own: after a question that has one answer, on the same
-    /// connection. All connections are asked such a question first, and closed where they do not know the answer: their replies
-    /// are not in their places.
+    // MARK: Replies in their places
+
+    /// Sends a command between two questions that have one answer each. Where both are answered, the reply between them is
+    /// the command's own; nil where the server does not answer them, and nothing is proved.
     ///
-    /// For what is to be believed only with a proof; it costs some round trips.
+    /// For what is to be believed only with a proof. It takes one round trip, as ``send(_:lane:)-(RESPCommand,_)`` does.
     ///
-    /// - Throws: `.corrupt` where a connection was out of step, `.refused` where the server does not answer the question, besides
-    ///   what ``send(_:lane:)-(RESPCommand,_)`` throws.
-    func sendInStep(_ command: RESPCommand) async throws(StoreError) -> RESPValue {
-        guard await self.closeOutOfStep() == 0 else { throw Self.outOfStep }
-        let proof = Proof()
-        let replies = try await self.send([proof.question, command])
-        guard replies.count == 2, !proof.isContradicted(by: replies[0]) else { throw Self.outOfStep }
-        guard proof.isGiven(by: replies[0]) else { throw StoreError(.refused, "the server does not answer PING") }
-        return replies[1]
+    /// - Throws: `.corrupt` where there is another answer, besides what ``send(_:lane:)-(RESPCommand,_)`` throws. The connection
+    ///   is closed then.
+    func sendInStep(_ command: RESPCommand, lane: Lane) async throws(StoreError) -> RESPValue? {
+        let (before, after) = (StepQuestion(), StepQuestion())
+        let (replies, connection) = try await self.exchange([before.command, command, after.command], lane)
+        guard replies.count == 3 else { throw Self.outOfStep }
+        let isSlipped = before.isAnswered(by: replies[1]) || after.isAnswered(by: replies[1])
+        guard !before.isContradicted(by: replies[0]), !isSlipped, !after.isContradicted(by: replies[2]) else {
+            self.closeOutOfStep(connection)
+            throw Self.outOfStep
+        }
+        return before.isAnswered(by: replies[0]) && after.isAnswered(by: replies[2]) ? replies[1] : nil
     }
 
-    /// Asks each connection a question that has one answer, and closes those that give another. Returns how many.
-    @discardableResult
-    func closeOutOfStep() async -> Int {
-        var count = 0
-        for connection in (self.small + self.bulk).compactMap(\.connection) {
-            let proof = Proof()
-            guard case .one(let reply) = await connection.submit(proof.question, deadline: self.deadline()),
-                proof.isContradicted(by: reply)
-            else { continue }
-            self.counters.protocolErrors.add()
-            connection.close(Self.outOfStep)
-            count += 1
+    /// Asks each connection a question that has one answer, and closes those that give another. Returns at once.
+    ///
+    /// Unstructured on purpose: whoever had a reply that cannot be right has no time to wait. All who want it share one
+    /// round, and one more for those who came while it was under way; each lasts for a command's time at most.
+    func checkSteps() {
+        let begins = self.stepCheck.withLock { state in
+            defer { state = state == .idle ? .asking : .wantedAgain }
+            return state == .idle
         }
-        return count
+        guard begins else { return }
+        Task {
+            repeat {
+                await self.askAll()
+            } while self.stepCheck.withLock { state in
+                state = state == .wantedAgain ? .asking : .idle
+                return state == .asking
+            }
+        }
+    }
+
+    private func askAll() async {
+        let deadline = self.deadline()
+        await withTaskGroup { group in
+            for connection in (self.small + self.bulk).compactMap(\.connection) {
+                group.addTask {
+                    let question = StepQuestion()
+                    if case .one(let reply) = await connection.submit(question.command, deadline: deadline),
+                        question.isContradicted(by: reply)
+                    {
+                        self.closeOutOfStep(connection)
+                    }
+                }
+            }
+        }
+    }
+
+    private func closeOutOfStep(_ connection: RedisConnection) {
+        if connection.close(Self.outOfStep) { self.counters.protocolErrors.add() }
     }
 
     private static let outOfStep = StoreError(.corrupt, "the server's replies are not in their places")
-
-    /// A question that has one answer.
-    private struct Proof {
-        private let word = "\(UInt64.random(in: .min ... .max))"
-
-        var question: RESPCommand { RESPCommand("PING", .text(self.word)) }
-
-        func isGiven(by reply: RESPValue) -> Bool {
-            if case .bulk(let bytes?) = reply { bytes.elementsEqual(self.word.utf8) } else { false }
-        }
-
-        /// A server that is busy, or that does not permit `PING`, says so: that proves nothing, and is no lie.
-        func isContradicted(by reply: RESPValue) -> Bool {
-            if case .error = reply { false } else { !self.isGiven(by: reply) }
-        }
-    }
 
     private func deadline() -> UInt64 {
         self.time.monotonicNanoseconds() &+ self.configuration.commandTimeout.wholeNanoseconds

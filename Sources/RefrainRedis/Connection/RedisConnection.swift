@@ -173,9 +173,11 @@ final class RedisConnection: Sendable {
 
     // MARK: Ends
 
-    /// Takes no more commands, fails what is outstanding, and closes the socket. Does nothing where that was done before.
-    func close(_ reason: StoreError) {
-        guard let unsent = self.submissions.withLock({ $0.close(reason) }) else { return }
+    /// Takes no more commands, fails what is outstanding, and closes the socket. Does nothing, and returns false, where that
+    /// was done before.
+    @discardableResult
+    func close(_ reason: StoreError) -> Bool {
+        guard let unsent = self.submissions.withLock({ $0.close(reason) }) else { return false }
         // Told before those who wait for replies, so that what they do next does not meet this connection again.
         self.tellObservers(reason)
         for slot in unsent.slots { slot.waiter?.resume(returning: .notSent(reason)) }
@@ -184,6 +186,7 @@ final class RedisConnection: Sendable {
         } else {
             self.eventLoop.execute { self.handler.value.end(reason) }
         }
+        return true
     }
 
     /// Closes the connection, and returns when its socket is closed.

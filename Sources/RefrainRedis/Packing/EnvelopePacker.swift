@@ -91,6 +91,11 @@ public struct EnvelopePacker: Sendable {
         return total
     }
 
+    /// Whether bytes begin as those of an envelope of any version do.
+    static func isPacked(_ bytes: [UInt8]) -> Bool {
+        SealedFrame.isFrame(bytes) || bytes.starts(with: EnvelopeCodec.magic)
+    }
+
     private func encode(_ envelope: Envelope) throws(EnvelopeError) -> [UInt8] {
         guard envelope.body.count <= self.codec.maximumBytes,
             let limit = self.compression.limit(forBody: envelope.body.count),

@@ -34,20 +34,29 @@ extension RedisStore {
             throw error
         }
         guard replies.count == 3 else { throw RESPValue.unexpected }
+        let isGiven = RESPValue.simple("OK")
+        let isOwn = RESPValue.bulk(Array(lease.token.utf8))
         let holder: LeaseAnswer.Holder
-        let isOwn = if case .bulk(let bytes?) = replies[1] { bytes.elementsEqual(lease.token.utf8) } else { false }
-        if isOwn {
+        if replies[1] == isOwn {
             // It was given, whatever the first reply says.
             holder = .asker(lease)
-        } else if try replies[0].checked() != .bulk(nil) {
-            // No server says that to SET NX, nor names another holder after it has said OK: the replies are not in their
-            // places, and who holds the lease is not known.
+        } else if replies.contains(where: { $0 == isGiven || $0 == isOwn }) {
+            // It was given and is gone already, evicted or flushed; or the replies are not in their places, and who holds it is
+            // not known.
             self.giveBack(lease, .failed)
+            guard replies[0] == isGiven else { throw RESPValue.unexpected }
+            self.client.checkSteps()
+            holder = .everybody
+        } else if try replies[0].checked() != .bulk(nil) {
             throw RESPValue.unexpected
-        } else if case .bulk(let bytes?) = replies[1], bytes.elementsEqual(Self.unstorable.utf8) {
+        } else if replies[1] == .bulk(Array(Self.unstorable.utf8)) {
             holder = .everybody
         } else if replies[1].isWrongType {
-            _ = try await self.client.send(RESPCommand("UNLINK", .text(name))).checked()
+            // No lease of ours. Until it is gone, nobody gets one.
+            let proved = try await self.client.sendInStep(RESPCommand("GET", .text(name)), lane: .small)
+            if proved?.isWrongType == true {
+                _ = try await self.client.send(RESPCommand("UNLINK", .text(name))).checked()
+            }
             holder = .everybody
         } else {
             holder = .other
@@ -56,7 +65,7 @@ extension RedisStore {
             return LeaseAnswer(holder: holder, entry: try await self.readable(replies[2], under: key))
         } catch {
             // A lease that nobody knows to hold would make others wait for nothing.
-            if case .asker = holder { try await self.end(lease, .failed) }
+            if case .asker = holder { self.giveBack(lease, .failed) }
             throw error
         }
     }
@@ -67,7 +76,7 @@ extension RedisStore {
         let milliseconds = self.leaseDuration.wholeMilliseconds
         let reply = try await self.ifHeld(
             lease, Self.renewing, [.integer(milliseconds)],
-            otherwise: [RESPCommand("PEXPIRE", .text(name), .integer(milliseconds))])
+            otherwise: RESPCommand("PEXPIRE", .text(name), .integer(milliseconds)))
         return try reply.integer() == 1
     }
 
@@ -83,17 +92,32 @@ extension RedisStore {
     }
 
     func tryToEnd(_ lease: UpstreamLease, _ verdict: LeaseVerdict) async throws(StoreError) {
-        let name = self.names.lease(lease.key)
-        let milliseconds = Self.unstorableMilliseconds
         if verdict == .unstorable {
-            _ = try await self.ifHeld(
-                lease, Self.marking, [.text(Self.unstorable), .integer(milliseconds)],
-                otherwise: [RESPCommand("SET", .text(name), .text(Self.unstorable), "PX", .integer(milliseconds))])
+            do throws(StoreError) {
+                try await self.mark(lease)
+            } catch {
+                // A full server takes away all the same.
+                guard error.code == .refused else { throw error }
+                try await self.delete(lease)
+            }
         } else {
-            _ = try await self.ifHeld(lease, Self.deleting, [], otherwise: [RESPCommand("UNLINK", .text(name))])
+            try await self.delete(lease)
         }
         // Without the right to publish, waiters find out by looking.
         _ = try await self.client.send(RESPCommand("PUBLISH", .text(self.names.channel(lease.key)), "ended"))
+    }
+
+    private func mark(_ lease: UpstreamLease) async throws(StoreError) {
+        let milliseconds = RESPArgument.integer(Self.unstorableMilliseconds)
+        _ = try await self.ifHeld(
+            lease, Self.marking, [.text(Self.unstorable), milliseconds],
+            otherwise: RESPCommand(
+                "SET", .text(self.names.lease(lease.key)), .text(Self.unstorable), "PX", milliseconds))
+    }
+
+    private func delete(_ lease: UpstreamLease) async throws(StoreError) {
+        _ = try await self.ifHeld(
+            lease, Self.deleting, [], otherwise: RESPCommand("UNLINK", .text(self.names.lease(lease.key))))
     }
 
     /// Returns when the lease of a key may have ended: see ``LeasingStore/waitForVerdict(on:atMost:)``.
@@ -104,19 +128,19 @@ extension RedisStore {
     /// Runs a script if the server lets us. Where it does not, asks first and acts then: a lease that is lost in between
     /// makes one call too many, and no wrong answer.
     private func ifHeld(
-        _ lease: UpstreamLease, _ script: String, _ arguments: [RESPArgument], otherwise commands: [RESPCommand]
+        _ lease: UpstreamLease, _ script: String, _ arguments: [RESPArgument], otherwise command: RESPCommand
     ) async throws(StoreError) -> RESPValue {
         let name = self.names.lease(lease.key)
         if self.runsScripts.load(ordering: .relaxed) {
-            let command = RESPCommand(["EVAL", .text(script), "1", .text(name), .text(lease.token)] + arguments)
-            let reply = try await self.client.send(command)
+            let reply = try await self.client.send(
+                RESPCommand(["EVAL", .text(script), "1", .text(name), .text(lease.token)] + arguments))
             guard reply.refusesCommand else { return try reply.checked() }
             self.runsScripts.store(false, ordering: .relaxed)
         }
         guard let value = try await self.client.send(RESPCommand("GET", .text(name))).bytes(),
             value.elementsEqual(lease.token.utf8)
         else { return .integer(0) }
-        return try await self.client.send(commands).last?.checked() ?? .integer(0)
+        return try await self.client.send(command).checked()
     }
 
     private static let renewing = """

@@ -11,8 +11,8 @@ extension RedisStore {
         public var bytes = 0
     }
 
-    /// How many values are looked at in one round trip: 2 MiB at most, since of each only the first part is read.
-    private static let readAtOnce = 32
+    /// How many values are looked at in one round trip: 512 KiB at most, since of each only the first part is read.
+    private static let readAtOnce = 8
 
     /// Counts the entries and their bytes. It takes time linear in the keys of the whole database, and holds up nobody.
     public func survey() async throws(StoreError) -> Survey {
@@ -29,7 +29,8 @@ extension RedisStore {
     }
 
     /// Deletes the bytes of every entry that a purge has made unreadable, or that is damaged. One of another version or
-    /// seal stays for those who can read it, since whether it was purged cannot be told.
+    /// seal stays for those who can read it, since whether it was purged cannot be told; what seems damaged also stays where
+    /// the server does not answer the questions that prove it.
     ///
     /// - Returns: How many were deleted.
     public func erase() async throws(StoreError) -> Int {
@@ -47,9 +48,9 @@ extension RedisStore {
                 for (name, prefix) in zip(batch, prefixes) {
                     guard let key = self.names.requestKey(of: name) else { continue }
                     switch try await self.reading(prefix, under: key) {
-                    case .foreign: continue
+                    case .nothing, .foreign, .doubtful: continue
                     case .envelope(let envelope) where self.generations.admits(envelope): continue
-                    case .envelope, .nothing, .torn, .damaged: doomed.append(.text(name))
+                    case .envelope, .damaged: doomed.append(.text(name))
                     }
                 }
             }

@@ -150,12 +150,12 @@ public final class RedisStore: LeasingStore {
     // MARK: Reading
 
     /// Runs what asks the server. Where a reply cannot be right, it may be another command's: connections whose replies are not
-    /// in their places are closed.
+    /// in their places are then closed.
     func mindingSteps<Value>(_ body: () async throws(StoreError) -> Value) async throws(StoreError) -> Value {
         do throws(StoreError) {
             return try await body()
         } catch {
-            if error.code == .corrupt { await self.client.closeOutOfStep() }
+            if error.code == .corrupt { self.client.checkSteps() }
             throw error
         }
     }
@@ -166,7 +166,7 @@ public final class RedisStore: LeasingStore {
         let envelope: Envelope
         switch try await self.reading(prefix, under: key) {
         case .nothing: return nil
-        case .torn, .foreign:
+        case .doubtful, .foreign:
             self.counts.withLock { $0.unreadable += 1 }
             return nil
         case .damaged:
@@ -194,52 +194,67 @@ public final class RedisStore: LeasingStore {
         case envelope(Envelope)
         /// Nothing, or nothing any more.
         case nothing
-        /// Two parts of two values, where it was replaced in between; or damaged, which is found out when it is replaced.
-        case torn
-        /// Another version, or somebody else's seal: unreadable here, and not ours to take away.
+        /// Seems damaged. Perhaps it was replaced between its two parts, or the reply was another command's.
+        case doubtful
+        /// Another version, larger than may be here, or somebody else's seal: unreadable here, and not ours to take away.
         case foreign
         /// No envelope, or another key's.
         case damaged
     }
 
-    /// What the value is that begins with `prefix`. What seems damaged is read again, with a proof that the reply is its own,
-    /// since another command's reply looks damaged too.
+    /// What the value is that begins with `prefix`. What seems damaged is read again, all of it at once and with a proof that
+    /// the reply is its own: only then it is `damaged`. It stays `doubtful` where the server proves nothing.
     func reading(_ prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Reading {
-        switch try await self.judged(prefix, under: key) {
-        case .damaged, .torn:
-            try await self.judged(
-                try await self.client.sendInStep(RedisCommands.prefix(of: self.names.value(key))), under: key)
-        case let reading: reading
-        }
+        let first = try await self.judged(prefix: prefix, under: key)
+        guard case .doubtful = first else { return first }
+        // One byte more than there may be tells whether there are more.
+        let command = RedisCommands.range(
+            of: self.names.value(key), through: self.configuration.maximumValueBytes)
+        guard let reply = try await self.client.sendInStep(command, lane: .bulk) else { return .doubtful }
+        let reading = try self.judged(whole: reply, under: key)
+        if case .damaged = reading { return .damaged }
+        // It was replaced just now, or is whole, and the first reply was another command's.
+        self.client.checkSteps()
+        return reading
     }
 
-    private func judged(_ prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Reading {
-        if prefix.isWrongType { return .damaged }
+    /// What the value is, as far as a reply tells that begins it; never `damaged`.
+    private func judged(prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Reading {
+        if prefix.isWrongType { return .doubtful }
         guard let first = try prefix.bytes(), !first.isEmpty else { return .nothing }
-        let bytes = try await self.whole(first, under: key)
-        var isForeign = bytes == nil && first.starts(with: EnvelopeCodec.magic)
-        if let bytes {
-            do throws(EnvelopeError) {
-                return .envelope(try self.packer.unpack(bytes, for: key))
-            } catch {
-                isForeign = !Self.isDamage(error)
+        var bytes = first
+        if first.count == Self.prefixBytes {
+            guard let total = EnvelopePacker.totalBytes(ofPrefix: Array(first.prefix(256))),
+                total <= self.configuration.maximumValueBytes
+            else { return EnvelopePacker.isPacked(first) ? .foreign : .doubtful }
+            if total > first.count {
+                // One byte more than there should be tells whether there are more.
+                let command = RedisCommands.range(
+                    of: self.names.value(key), from: first.count, through: total)
+                guard let rest = try await self.client.send(command, lane: .bulk).bytes() else { return .doubtful }
+                bytes += rest
             }
         }
-        return isForeign ? .foreign : first.count == Self.prefixBytes ? .torn : .damaged
+        let reading = self.judged(bytes, under: key)
+        if case .damaged = reading { return .doubtful }
+        return reading
     }
 
-    /// All bytes of a value that begins with `first`; nil where that does not say how many, or lies.
-    private func whole(_ first: [UInt8], under key: RequestKey) async throws(StoreError) -> [UInt8]? {
-        guard first.count == Self.prefixBytes else { return first }
-        guard let total = EnvelopePacker.totalBytes(ofPrefix: Array(first.prefix(256))),
-            total <= self.configuration.maximumValueBytes
-        else { return nil }
-        guard total > first.count else { return first }
-        // One byte more than there should be tells whether there are more.
-        let command = RESPCommand(
-            "GETRANGE", .text(self.names.value(key)), .integer(Int64(first.count)), .integer(Int64(total)))
-        guard let rest = try await self.client.send(command, lane: .bulk).bytes() else { return nil }
-        return first + rest
+    private func judged(whole reply: RESPValue, under key: RequestKey) throws(StoreError) -> Reading {
+        if reply.isWrongType { return .damaged }
+        guard let bytes = try reply.bytes(), !bytes.isEmpty else { return .nothing }
+        guard bytes.count <= self.configuration.maximumValueBytes else {
+            return EnvelopePacker.isPacked(bytes) ? .foreign : .damaged
+        }
+        return self.judged(bytes, under: key)
+    }
+
+    private func judged(_ bytes: [UInt8], under key: RequestKey) -> Reading {
+        do throws(EnvelopeError) {
+            return .envelope(try self.packer.unpack(bytes, for: key))
+        } catch {
+            return Self.isDamage(error) ? .damaged : .foreign
+        }
     }
 
     private static func isDamage(_ error: EnvelopeError) -> Bool {
@@ -250,7 +265,10 @@ public final class RedisStore: LeasingStore {
 /// Commands that occur in several places.
 enum RedisCommands {
     /// Reads the first part of a value. An absent key gives an empty string.
-    static func prefix(of name: String) -> RESPCommand {
-        RESPCommand("GETRANGE", .text(name), "0", .integer(Int64(RedisStore.prefixBytes - 1)))
+    static func prefix(of name: String) -> RESPCommand { self.range(of: name, through: RedisStore.prefixBytes - 1) }
+
+    /// Reads a part of a value, its last byte included; as much of it as there is.
+    static func range(of name: String, from first: Int = 0, through last: Int) -> RESPCommand {
+        RESPCommand("GETRANGE", .text(name), .integer(Int64(first)), .integer(Int64(last)))
     }
 }

@@ -1,6 +1,7 @@
 import RefrainCore
 import RefrainKeys
 import RefrainTesting
+import Synchronization
 import Testing
 
 @testable import RefrainRedis
@@ -51,6 +52,23 @@ struct RefusedWriteTests {
                 #expect(cache.statistics.breakerOpenings == 0)
                 try await reason.end(server)
                 try await Fixture.untilItStores(cache, server, from: 100)
+            }
+        }
+    }
+
+    /// A full server takes no verdict, but it takes the lease away: nobody waits for its time to pass.
+    @Test(arguments: [true, false])
+    func endsALeaseWhereTheServerIsFull(runsScripts: Bool) async throws {
+        try await withRedisServer(.init(configuration: ["maxmemory-policy noeviction"])) { server in
+            try await Fixture.withStore(server.url) { store in
+                store.runsScripts.store(runsScripts, ordering: .relaxed)
+                guard case .asker(let lease) = try await store.lease(Fixture.key).holder else {
+                    throw Fixture.TimedOut()
+                }
+                try await Reason.full.begin(server)
+                try await store.end(lease, .unstorable)
+                #expect(try await server.cli("EXISTS", "refrain:test:{\(Fixture.key.hex)}:l") == "0")
+                #expect(store.runsScripts.load(ordering: .relaxed) == runsScripts)
             }
         }
     }

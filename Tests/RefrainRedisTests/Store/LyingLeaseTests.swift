@@ -56,20 +56,58 @@ import Testing
         try await server.stop()
     }
 
-    /// Another asker's replies, in the place of one's own.
-    @Test func anotherAskersLeaseIsNotTakenForOnesOwn() async throws {
+    enum Replies: CaseIterable {
+        case own
+        /// `OK`, and then another's token: it was given, taken away and given to another, or a reply is another asker's.
+        case anothers
+        /// `OK`, and then nothing: given and evicted, or flushed.
+        case gone
+        /// An error that belongs to another command stands in front of one's own replies.
+        case slipped
+    }
+
+    @Test(arguments: Replies.allCases)
+    func onlyWhoeverFindsTheirTokenHoldsTheLease(replies: Replies) async throws {
+        let token = Locked("")
+        let returned = Locked<String?>(nil)
         let server = try await ScriptedRedis.start { peer, command in
-            switch command.first {
-            case "SET": peer.write("+OK\r\n")
-            case "GET": peer.bulk(Array("another's".utf8))
-            case "EVAL": peer.write(":0\r\n")
-            case "PING": peer.bulk(Array((command.last ?? "").utf8))
+            if peer.answersRecord(command) { return }
+            switch command[0] {
+            case "SET":
+                token.withLock { $0 = command[2] }
+                if replies == .slipped { peer.write("-ERR of another command\r\n") }
+                peer.write("+OK\r\n")
+            case "GET":
+                switch replies {
+                case .own, .slipped: peer.bulk(Array(token.withLock { $0 }.utf8))
+                case .anothers: peer.bulk(Array("another's".utf8))
+                case .gone: peer.write("$-1\r\n")
+                }
+            case "EVAL":
+                returned.withLock { $0 = command.last }
+                peer.write(":1\r\n")
+            case "PING": peer.bulk(Array(command[1].utf8))
             default: peer.write("$0\r\n\r\n")
             }
         }
-        try await StoreFixture.withStore("redis://127.0.0.1:\(server.port)", isReachable: false) { store in
-            await #expect(throws: StoreError.self) { _ = try await store.lease(StoreFixture.key) }
-            #expect(store.client.statistics.protocolErrors == 0, "this server is in step, it only lies")
+        try await StoreFixture.withStore("redis://127.0.0.1:\(server.port)") { store in
+            switch replies {
+            case .own:
+                let answer = try await store.lease(StoreFixture.key)
+                #expect(answer.holder == .asker(UpstreamLease(key: StoreFixture.key, token: token.withLock { $0 })))
+                #expect(returned.withLock { $0 } == nil)
+            case .anothers, .gone:
+                // Nobody is waited for, and no call is put off.
+                #expect(try await store.lease(StoreFixture.key).holder == .everybody)
+            case .slipped:
+                await #expect(throws: StoreError.self) { _ = try await store.lease(StoreFixture.key) }
+            }
+            if replies != .own {
+                try await StoreFixture.until { returned.withLock { $0 } != nil }
+                #expect(returned.withLock { $0 } == token.withLock { $0 })
+            }
+            // This server's replies are in their places but for the one that has slipped, which is found out by itself.
+            if replies != .slipped { #expect(store.client.statistics.protocolErrors == 0) }
         }
         try await server.stop()
     }

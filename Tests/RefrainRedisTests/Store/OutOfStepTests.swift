@@ -57,39 +57,137 @@ struct OutOfStepTests {
         }
     }
 
-    /// What is damaged in the server itself is taken away all the same.
-    @Test func damageIsProvedAndTakenAway() async throws {
+    /// What is damaged in the server itself is taken away all the same, whether or not it is read in two parts.
+    @Test(arguments: [7, 100_000])
+    func damageIsProvedAndTakenAway(bytes: Int) async throws {
         try await withRedisServer { server in
             try await Fixture.withStore(server.url) { store in
                 let name = "refrain:test:{\(Fixture.key.hex)}:v"
-                _ = try await server.cli("SET", name, "garbage")
+                _ = try await server.cli("SET", name, String(repeating: "g", count: bytes))
                 #expect(try await store.get(Fixture.key) == nil)
                 #expect(try await server.cli("EXISTS", name) == "0")
+                #expect(store.statistics().unreadable == 1)
                 #expect(store.client.statistics.protocolErrors == 0)
             }
         }
     }
 
-    /// Where the question is not answered, nothing is proved, and nothing is taken away.
-    @Test func withoutAProofNothingIsTakenAway() async throws {
+    /// A budget for Redis is spent on round trips.
+    @Test func damageCostsOneRoundTripMore() async throws {
         let commands = Locked<[String]>([])
         let server = try await ScriptedRedis.start { peer, command in
-            commands.withLock { $0.append(command.first ?? "") }
-            switch command.first {
+            if peer.answersRecord(command) { return }
+            commands.withLock { $0.append(command[0]) }
+            switch command[0] {
             case "GETRANGE": peer.bulk(Array("garbage".utf8))
-            case "PING": peer.write("-NOPERM this user has no permissions to run the 'ping' command\r\n")
-            default: peer.write("$0\r\n\r\n")
+            case "PING": peer.bulk(Array(command[1].utf8))
+            default: peer.write(":1\r\n")
             }
         }
-        try await Fixture.withStore("redis://127.0.0.1:\(server.port)", isReachable: false) { store in
-            let prefix = try await store.client.send(RedisCommands.prefix(of: "any"))
-            await #expect { _ = try await store.reading(prefix, under: Fixture.key) } throws: {
-                ($0 as? StoreError)?.code == .refused
-            }
-            #expect(store.client.statistics.protocolErrors == 0)
-            let asked = commands.withLock { $0 }
-            #expect(asked.contains("PING") && !asked.contains("UNLINK"))
+        try await Fixture.withStore("redis://127.0.0.1:\(server.port)") { store in
+            commands.withLock { $0 = [] }
+            let entry = try await store.get(Fixture.key)
+            #expect(entry == nil)
+            // The three in the middle are sent together.
+            let sent = commands.withLock { $0 }
+            #expect(sent == ["GETRANGE", "PING", "GETRANGE", "PING", "UNLINK"])
         }
         try await server.stop()
+    }
+
+    /// Where the question is not answered, nothing is proved, and nothing is taken away: not permitted, or a proxy that knows
+    /// `PING` without a word alone.
+    @Test(arguments: ["-NOPERM this user has no permissions to run the 'ping' command", "+PONG"])
+    func withoutAProofNothingIsTakenAway(answer: String) async throws {
+        let commands = Locked<[String]>([])
+        let server = try await ScriptedRedis.start { peer, command in
+            if peer.answersRecord(command) { return }
+            commands.withLock { $0.append(command[0]) }
+            switch command[0] {
+            case "GETRANGE": peer.bulk(Array("garbage".utf8))
+            case "PING": peer.write("\(answer)\r\n")
+            default: peer.write(":1\r\n")
+            }
+        }
+        try await Fixture.withStore("redis://127.0.0.1:\(server.port)") { store in
+            #expect(try await store.get(Fixture.key) == nil)
+            #expect(store.statistics().unreadable == 1)
+            store.client.checkSteps()
+            try await Fixture.until { commands.withLock { $0.count { $0 == "PING" } } >= 4 }
+            #expect(store.client.statistics.protocolErrors == 0)
+            let asked = commands.withLock { $0 }
+            #expect(!asked.contains("UNLINK"))
+        }
+        try await server.stop()
+    }
+
+    enum Slip: CaseIterable {
+        /// The answer of the first question comes twice.
+        case questionRepeated
+        /// The command is not answered, and somebody else's answer comes after the second question's.
+        case commandSwallowed
+        /// Both, so that there are three replies.
+        case both
+    }
+
+    /// A reply that slips after the first question.
+    @Test(arguments: Slip.allCases)
+    func whatFollowsTheQuestionIsNotBelievedByItself(slip: Slip) async throws {
+        let commands = Locked<[[String]]>([])
+        let server = try await ScriptedRedis.start { peer, command in
+            if peer.answersRecord(command) { return }
+            let questions = commands.withLock { commands in
+                commands.append(command)
+                return commands.count { $0[0] == "PING" }
+            }
+            switch command[0] {
+            case "PING":
+                peer.bulk(Array(command[1].utf8))
+                if slip != .commandSwallowed, questions == 1 { peer.bulk(Array(command[1].utf8)) }
+                if slip == .commandSwallowed, questions == 2 { peer.bulk(Array("another's".utf8)) }
+            // The first reading, which seems damaged, and the second one, which is not.
+            case "GETRANGE": if questions == 0 || slip == .questionRepeated { peer.bulk(Array("garbage".utf8)) }
+            default: peer.write(":1\r\n")
+            }
+        }
+        try await Fixture.withStore("redis://127.0.0.1:\(server.port)") { store in
+            await #expect { _ = try await store.get(Fixture.key) } throws: { ($0 as? StoreError)?.code == .corrupt }
+            #expect(store.client.statistics.protocolErrors == 1)
+            let sent = commands.withLock { $0.map { $0[0] } }
+            #expect(sent.count { $0 == "GETRANGE" } == 2 && !sent.contains("UNLINK"))
+        }
+        try await server.stop()
+    }
+
+    /// Callers do not wait for the questions, and share them.
+    @Test func manyWhoWantConnectionsAskedShareTheQuestions() async throws {
+        let questions = Locked(0)
+        let server = try await ScriptedRedis.start { peer, command in
+            if peer.answersRecord(command) { return }
+            if command[0] == "PING" { questions.withLock { $0 += 1 } }
+            // Never answered: the first round is under way to the end.
+        }
+        try await Fixture.withStore("redis://127.0.0.1:\(server.port)") { store in
+            try await Fixture.until { store.client.statistics.readyConnections == 3 }
+            for _ in 0..<1_000 { store.client.checkSteps() }
+            try await Fixture.until { questions.withLock { $0 } == 3 }
+        }
+        // The store is shut down, so that what was asked has failed.
+        #expect(questions.withLock { $0 } == 3)
+        try await server.stop()
+    }
+}
+
+extension ScriptedRedis.Peer {
+    /// Answers what reads the generation record, with one that knows of no purge. Whether it was such a command.
+    func answersRecord(_ command: [String]) -> Bool {
+        switch command[0] {
+        case "HMGET": self.write("*3\r\n$1\r\n1\r\n$1\r\n0\r\n$1\r\n7\r\n")
+        case "HGETALL":
+            self.write("*8\r\n")
+            for text in ["epoch", "1", "clock", "0", "floor", "0", "write", "7"] { self.bulk(Array(text.utf8)) }
+        default: return false
+        }
+        return true
     }
 }

@@ -32,12 +32,17 @@ struct RedisStoreLifeTests {
                     try await sealed.set(Fixture.key, try await Fixture.envelope(in: sealed))
                     let envelope = try await Fixture.envelope(purged, in: plain, labels: [.tag("t")])
                     try await plain.set(purged, envelope)
-                    _ = try await server.cli("SET", plain.names.value(Fixture.key(3)), "garbage")
+                    for (number, bytes) in [(3, 7), (4, 100_000)] {
+                        let garbage = String(repeating: "g", count: bytes)
+                        _ = try await server.cli("SET", plain.names.value(Fixture.key(number)), garbage)
+                    }
                     try await plain.purge(.label(.tag("t")))
                     #expect(try await plain.get(Fixture.key) == nil)
                     _ = try await plain.erase()
                     #expect(try await server.cli("EXISTS", plain.names.value(purged)) == "0")
-                    #expect(try await server.cli("EXISTS", plain.names.value(Fixture.key(3))) == "0")
+                    for number in 3...4 {
+                        #expect(try await server.cli("EXISTS", plain.names.value(Fixture.key(number))) == "0")
+                    }
                     #expect(try await sealed.get(Fixture.key) != nil)
                 }
             }
