@@ -212,7 +212,8 @@ let package = Package(
         .testTarget(
             name: "RefrainCommandTests",
             dependencies: [
-                "Refrain", "RefrainCommand", "RefrainCore", "RefrainKeys", "TestSupport",
+                "Refrain", "RefrainBench", "RefrainCommand", "RefrainCore", "RefrainKeys", "RefrainRedis",
+                "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),

@@ -95,6 +95,7 @@ import Testing
         let report = try JSONValue(Array(result.output.utf8))
         let sections = try #require(report["sections"]?.array)
         #expect(sections.last?["title"]?.string == "Two threads")
+        #expect(sections.contains { $0["title"]?.string == "The gateway" })
         let rows = sections.dropLast().flatMap { $0["rows"]?.array ?? [] }
         #expect(
             rows.allSatisfy {
@@ -115,6 +116,13 @@ import Testing
         let result = try Refrain(["bench", "latency", "--duration", "1ms", "--only", "redis"] + arguments).run()
         #expect(result.status == 2 || result.status == 64, "\(result.status)")
         #expect(result.errors.contains(part) && !result.errors.contains("secret"), "\(result.errors)")
+    }
+
+    /// Each case would take ten minutes.
+    @Test(.timeLimit(.minutes(1))) func aRedisThatIsNotThereIsFoundBeforeAnythingIsMeasured() throws {
+        let result = try Refrain("bench", "latency", "--duration", "10m", "--redis", "redis://127.0.0.1:1").run()
+        #expect(result.status == 2 && result.errors.contains("--redis 127.0.0.1"), "\(result.errors)")
+        #expect(result.output.isEmpty)
     }
 
     @Test func whatIsWrongIsSaid() throws {

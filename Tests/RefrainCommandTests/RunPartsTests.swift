@@ -90,6 +90,16 @@ import Testing
         #expect(!bar.rendered(width: 80).contains("-"))
     }
 
+    @Test func aProgressBarSaysWhatIsDoneAsFarAsThereIsRoom() {
+        var bar = ProgressBar(done: 1, total: 3, countsSaved: false)
+        #expect(bar.rendered(width: 80).hasSuffix("] 1/3"))
+        bar.label = "look-up in a store of 50000 entries, at random"
+        for width in [0, 1, 12, 40, 79] { #expect(bar.rendered(width: width).count <= width) }
+        #expect(bar.rendered(width: 79).contains("] 1/3  look-up in a store"))
+        let wide = bar.rendered(width: 200)
+        #expect(wide.hasSuffix("] 1/3  \(bar.label)") && !wide.contains("saved"))
+    }
+
     @Test func reportsCountsMoneyAndPercentiles() {
         var report = RunReport()
         #expect(report.latency(percentile: 50) == nil)

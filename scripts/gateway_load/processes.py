@@ -35,6 +35,16 @@ def raise_file_limit():
     return hard
 
 
+def end(process):
+    """Ends a process, and kills it where it has not ended in ten seconds."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class Server:
     """A process that prints its address as JSON, as `refrain serve --json` does. It is ended with the `with` block."""
 
@@ -54,12 +64,7 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
         self.process.stdout.close()
         if self.log:
             self.log.close()

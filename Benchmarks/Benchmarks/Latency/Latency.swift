@@ -27,14 +27,18 @@ private func register(_ name: String, _ measured: LatencyCase, _ operation: @esc
     Benchmark(name, configuration: configuration) { benchmark in
         let before = refrain_allocations_of_this_thread()
         try await operation(benchmark.scaledIterations.count)
-        if counts { benchmark.measurement(allocations, Int(refrain_allocations_of_this_thread() - before)) }
+        // What was resumed on another thread has that one's count, which may be the smaller.
+        let made = Int(truncatingIfNeeded: refrain_allocations_of_this_thread() &- before)
+        if counts { benchmark.measurement(allocations, max(0, made)) }
     }
 }
 
 /// The cases are made by async functions; benchmarks are registered before anything async may run.
 private func cases() -> [LatencyCase] {
+    // Written before the semaphore is raised, and read after: never by two threads at once.
     nonisolated(unsafe) var result: Result<[LatencyCase], any Error> = .success([])
     let done = DispatchSemaphore(value: 0)
+    // Detached, since this thread waits: a task of its own context might wait for it in turn.
     Task.detached {
         do {
             result = .success(try await LatencyCase.inProcess())
@@ -47,6 +51,7 @@ private func cases() -> [LatencyCase] {
     do {
         return try result.get()
     } catch {
+        // Nobody could catch it here, and a test excludes it.
         fatalError("cannot make the samples: \(error)")
     }
 }

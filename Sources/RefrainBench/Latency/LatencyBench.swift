@@ -44,23 +44,20 @@ package struct LatencyBench: Sendable {
     /// - Throws: What the operation throws.
     package func run(_ measured: LatencyCase) async throws -> Outcome {
         let count = try await self.operationsPerSample(measured.operation)
-        var samples: [Double] = []
-        guard let reference = measured.reference else {
-            let end = self.end()
-            repeat { samples.append(try await self.sample(measured.operation, count)) } while self.isBefore(end)
-            return Outcome(
-                measured: measured, samples: LatencySamples(samples, operationsPerSample: count), reference: nil)
+        var reference: (operation: LatencyCase.Operation, count: Int)?
+        if let operation = measured.reference?.operation {
+            reference = (operation, try await self.operationsPerSample(operation))
         }
-        let referenceCount = try await self.operationsPerSample(reference.operation)
+        var samples: [Double] = []
         var references: [Double] = []
         let end = self.end()
         repeat {
             samples.append(try await self.sample(measured.operation, count))
-            references.append(try await self.sample(reference.operation, referenceCount))
+            if let reference { references.append(try await self.sample(reference.operation, reference.count)) }
         } while self.isBefore(end)
         return Outcome(
             measured: measured, samples: LatencySamples(samples, operationsPerSample: count),
-            reference: LatencySamples(references, operationsPerSample: referenceCount))
+            reference: reference.map { LatencySamples(references, operationsPerSample: $0.count) })
     }
 
     /// Nanoseconds of one operation, as the mean of `count` of them.

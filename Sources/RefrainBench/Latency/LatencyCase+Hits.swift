@@ -79,10 +79,7 @@ extension LatencyCase {
         var keys: [RequestKey] = []
         for number in 0..<entries {
             let key = RequestKey(memoizing: "\(number)", in: "benchmark")
-            let until = now.advanced(by: .days(7))
-            let envelope = Envelope(
-                key: key, form: .message, created: now, freshUntil: until, staleUntil: until,
-                generation: store.generation(), labels: [], details: .init(), headers: [], body: message)
+            let envelope = SampleAnswer.envelope(key, message, generation: store.generation(), created: now)
             guard case .stored = store.insert(envelope, now: now) else { throw wrong("an entry that is not stored") }
             keys.append(key)
         }

@@ -53,16 +53,10 @@ extension LatencyCase {
     /// What stores hold, made of an answer and read again.
     static func envelopes() throws -> [LatencyCase] {
         let codec = EnvelopeCodec()
-        let now = TimeSource.system.now()
-        let until = now.advanced(by: .days(7))
         let key = RequestKey(memoizing: "envelope", in: "benchmark")
         return try [("2 KB", 2_048), ("64 KB", 65_536)].flatMap { size, bytes in
-            let envelope = Envelope(
-                key: key, form: .message, created: now, freshUntil: until, staleUntil: until,
-                generation: GenerationTracker().stamp(), labels: [],
-                details: .init(requestedModel: "claude-opus-5-5", answeringModel: "claude-opus-5-5", cost: 0.01),
-                headers: [HTTPHeader("request-id", "req_011CSHoEeqs5C35K2UUqR7Fy")],
-                body: SampleAnswer.message(bytes: bytes))
+            let envelope = SampleAnswer.envelope(
+                key, SampleAnswer.message(bytes: bytes), generation: GenerationTracker().stamp())
             let encoded = try codec.encode(envelope)
             return [
                 LatencyCase(

@@ -75,11 +75,24 @@ public struct LatencyCase: Sendable {
         self.operation = operation
     }
 
-    /// Everything that needs no server: keys, hits, streams, envelopes and flights.
+    /// The cases of those parts that need no server: of `redis` and `gateway` there are none here.
     ///
+    /// - Parameter parts: What is wanted. The samples of nothing else are made.
     /// - Throws: `BenchError` where a sample cannot be made, which a test excludes.
-    public static func inProcess() async throws -> [LatencyCase] {
-        try await self.keys() + self.memory() + self.client() + self.streams() + self.envelopes() + [self.flight()]
+    public static func inProcess(_ parts: [Part] = Part.allCases) async throws -> [LatencyCase] {
+        var cases: [LatencyCase] = []
+        for part in parts {
+            switch part {
+            case .keys: cases += self.keys()
+            case .memory: cases += try await self.memory()
+            case .client: cases += try await self.client()
+            case .streams: cases += try self.streams()
+            case .envelopes: cases += try self.envelopes()
+            case .flights: cases.append(self.flight())
+            case .redis, .gateway: break
+            }
+        }
+        return cases
     }
 }
 

@@ -1,14 +1,40 @@
 package import Refrain
 package import RefrainCore
-import RefrainKeys
+package import RefrainKeys
 
 /// Answers of the API that are measured with.
 package enum SampleAnswer {
-    /// A message of about `bytes` bytes.
+    private static let model = "claude-opus-5-5"
+
+    /// A message of `bytes` bytes: at least 300, or it is longer.
     package static func message(bytes: Int) -> [UInt8] {
         let usage = Usage(inputTokens: 400, outputTokens: max(1, bytes / TokenRule.characters))
-        return SyntheticMessage.json(
-            text: Array(SampleRequest.text(bytes: bytes - 300).utf8), model: "claude-opus-5-5", usage: usage)
+        func message(_ text: String) -> [UInt8] {
+            SyntheticMessage.json(text: Array(text.utf8), model: Self.model, usage: usage)
+        }
+        let frame = message("x").count - 1
+        return message(SampleRequest.text(bytes: max(1, bytes - frame)))
+    }
+
+    /// Bytes that do not become fewer by compression: the same each time.
+    package static func noise(bytes: Int) -> [UInt8] {
+        var randomness = TrafficRandomness(seed: 1)
+        return (0..<max(0, bytes)).map { _ in UInt8(truncatingIfNeeded: randomness.next()) }
+    }
+
+    /// What a store holds of an answer.
+    ///
+    /// - Parameters:
+    ///   - lifetime: How long it is fresh.
+    package static func envelope(
+        _ key: RequestKey, _ body: [UInt8], form: Envelope.Form = .message, generation: GenerationStamp,
+        created: Timestamp = TimeSource.system.now(), lifetime: Duration = .days(7)
+    ) -> Envelope {
+        let until = created.advanced(by: lifetime)
+        return Envelope(
+            key: key, form: form, created: created, freshUntil: until, staleUntil: until, generation: generation,
+            labels: [], details: .init(requestedModel: Self.model, answeringModel: Self.model, cost: 0.01),
+            headers: [HTTPHeader("request-id", "req_011CSHoEeqs5C35K2UUqR7Fy")], body: body)
     }
 
     /// The stream of a message, in as many deltas as the API sends: one for some 20 bytes of text.

@@ -3,15 +3,16 @@ extension BenchReport {
     ///
     /// - Parameters:
     ///   - outcomes: What was measured, in the order of the sections.
-    ///   - scaling: Throughput by threads, as it was measured beside.
+    ///   - scaling: Throughput by threads, as it was measured beside; empty where it cannot be measured here, and nil where
+    ///     nobody asked for it.
     ///   - bench: How it was measured.
-    package init(latency outcomes: [LatencyBench.Outcome], scaling: [ThreadScaling], bench: LatencyBench) {
+    package init(latency outcomes: [LatencyBench.Outcome], scaling: [ThreadScaling]?, bench: LatencyBench) {
         let shortest = Format.nanoseconds.text(bench.shortestSample / .nanoseconds(1))
         self.init(
             title: "Latency",
             method: [
-                "Each operation is timed in turn with its reference for \(Format.nanoseconds.text(bench.duration / .nanoseconds(1))) "
-                    + "together, so that what else the machine does falls on both alike; a ratio is of their medians.",
+                "Each operation is timed for \(Format.nanoseconds.text(bench.duration / .nanoseconds(1))), in turn with its reference "
+                    + "where it has one, so that what else the machine does falls on both alike; a ratio is of their medians.",
                 "Operations that take less than \(shortest) are timed several at a time, as many as the column \"at once\" says: "
                     + "their quantiles are of such means. Each result is checked.",
             ])
@@ -19,7 +20,7 @@ extension BenchReport {
             let own = outcomes.filter { $0.measured.part == part }
             if !own.isEmpty { self.sections.append(Section(latency: own, of: part)) }
         }
-        if !scaling.isEmpty { self.sections.append(Section(scaling: scaling)) }
+        if let scaling { self.sections.append(Section(scaling: scaling)) }
     }
 }
 
@@ -59,7 +60,7 @@ extension BenchReport.Section {
                 .init(outcome.measured.name, Self.quantiles.map { outcome.samples.quantile($0.share) })
             },
             isLogarithmic: true)
-        self.init(title: part.title, table: table, charts: [chart])
+        self.init(title: part.title, notes: part.notes, table: table, charts: [chart])
     }
 
     fileprivate init(scaling: [ThreadScaling]) {
@@ -74,14 +75,37 @@ extension BenchReport.Section {
                 row.aim.map { .text(row.ratio >= $0 ? "yes" : "no") } ?? .none,
             ])
         }
-        self.init(
-            title: "Two threads",
-            notes: ["What shares nothing shows what the machine allows: two processors may be one with two threads."],
-            table: table)
+        let notes =
+            scaling.isEmpty
+            ? ["Not measured: this process may run on one processor only."]
+            : [
+                "One thread and two are measured in turn, \(ThreadScaling.rounds) times; the figures are medians. Two begin together, "
+                    + "and what they do counts from then until the last has ended.",
+                "What shares nothing shows what the machine allows: two processors may be one with two threads.",
+            ]
+        self.init(title: "Two threads", notes: notes, table: table)
     }
 }
 
 extension LatencyCase.Part {
+    /// What is to be said about its figures.
+    fileprivate var notes: [String] {
+        switch self {
+        case .flights:
+            [
+                "All callers come before upstream answers, and all but one join its call: a round in which one did not is "
+                    + "repeated."
+            ]
+        case .redis:
+            [
+                "Values are random bytes, which compression, though it is tried, makes no smaller: about as many bytes as the row says go "
+                    + "through the connection. Answers become less than half of their size.",
+                "What has over 64 KiB, with what stands before the body, is read in two parts: values of the last two sizes are.",
+            ]
+        case .keys, .memory, .client, .streams, .envelopes, .gateway: []
+        }
+    }
+
     /// A heading.
     fileprivate var title: String {
         switch self {

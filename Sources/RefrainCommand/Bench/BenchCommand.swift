@@ -73,27 +73,19 @@ struct TraceArguments: ParsableArguments {
     /// The traces, read one after the other by `body`, with a progress bar where a person looks on.
     func forEach(_ body: (RequestTrace) async throws -> Void) async throws {
         let names = self.trace.isEmpty ? GeneratedTraffic.all.map(\.name) : self.trace
-        var bar = ProgressBar()
-        bar.total = names.count
+        var progress = BenchProgress(total: names.count)
+        defer { progress.clear() }
         for name in names {
+            progress.show(name)
             let trace: RequestTrace
             do throws(BenchError) {
                 trace = try self.read(name)
             } catch {
-                Self.clear()
                 throw error.code == .missingData ? ValidationError(error.message) : error
             }
-            if Terminal.isInteractive {
-                Terminal.status("\r\(bar.rendered(width: Terminal.width - 1))  \(name)\u{1B}[K")
-            }
             try await body(trace)
-            bar.done += 1
+            progress.advance()
         }
-        Self.clear()
-    }
-
-    private static func clear() {
-        if Terminal.isInteractive { Terminal.status("\r\u{1B}[K") }
     }
 
     private func read(_ name: String) throws(BenchError) -> RequestTrace {

@@ -1,4 +1,3 @@
-import Logging
 import Refrain
 import RefrainBench
 import RefrainCore
@@ -7,70 +6,82 @@ import RefrainKeys
 import RefrainRedis
 
 extension LatencyCase {
-    /// Runs `body` with cases on a store in Redis, and removes what they wrote.
-    static func withEntries(in store: RedisStore, _ body: ([LatencyCase]) async throws -> Void) async throws {
-        let now = TimeSource.system.now()
-        let until = now.advanced(by: .minutes(10))
+    /// Runs `body` with cases on a store in Redis, and removes what they wrote. The namespace's generation record stays.
+    ///
+    /// - Parameter duration: How long `body` measures each case, so that no entry expires before.
+    static func withEntries(
+        in store: RedisStore, measuredFor duration: Duration, _ body: ([LatencyCase]) async throws -> Void
+    ) async throws {
+        let sizes = [("1 KB", 1 << 10), ("4 KB", 4 << 10), ("64 KB", 64 << 10), ("256 KB", 256 << 10)]
+        // Drawn at random, so that two benches at once leave each other's entries alone.
+        let run = UInt64.random(in: .min ... .max)
+        let keys = sizes.map { RequestKey(memoizing: "\($0.0)", in: "benchmark \(run)") }
+        // What cannot be removed expires ten minutes after all was measured, at the latest.
+        let lifetime = Duration.minutes(10) + duration * (2 * sizes.count)
+        var failure: (any Error)?
+        do {
+            let generation = try await store.generation()
+            var cases: [LatencyCase] = []
+            for (key, (size, bytes)) in zip(keys, sizes) {
+                let envelope = SampleAnswer.envelope(
+                    key, SampleAnswer.noise(bytes: bytes), form: .bytes, generation: generation, lifetime: lifetime)
+                try await store.set(key, envelope)
+                cases += Self.redis(store, envelope, size)
+            }
+            try await body(cases)
+        } catch {
+            failure = error
+        }
+        for key in keys {
+            do throws(StoreError) {
+                try await store.remove(key)
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    private static func redis(_ store: RedisStore, _ envelope: Envelope, _ size: String) -> [LatencyCase] {
         let absent = RequestKey(memoizing: "absent", in: "benchmark")
+        // What a round trip takes. Nothing that a store offers is that of a value without the rest, so writing has no reference.
         let miss = Reference("a look-up that finds nothing") { count in
             for _ in 0..<count {
                 guard try await store.get(absent) == nil else { throw wrong("a hit") }
             }
         }
-        var keys: [RequestKey] = []
-        var cases: [LatencyCase] = []
-        for (size, bytes) in [("1 KB", 1 << 10), ("4 KB", 4 << 10), ("64 KB", 64 << 10)] {
-            let key = RequestKey(memoizing: size, in: "benchmark")
-            let envelope = Envelope(
-                key: key, form: .message, created: now, freshUntil: until, staleUntil: until,
-                generation: try await store.generation(), labels: [], details: .init(), headers: [],
-                body: SampleAnswer.message(bytes: bytes))
-            try await store.set(key, envelope)
-            keys.append(key)
-            cases.append(
-                LatencyCase(.redis, "get, \(size)", bytes: envelope.body.count, reference: miss) { count in
-                    for _ in 0..<count {
-                        guard try await store.get(key)?.body.count == envelope.body.count else { throw wrong("a miss") }
+        return [
+            LatencyCase(.redis, "get, \(size)", bytes: envelope.body.count, reference: miss) { count in
+                for _ in 0..<count {
+                    guard try await store.get(envelope.key)?.body.count == envelope.body.count else {
+                        throw wrong("a miss")
                     }
-                })
-            cases.append(
-                LatencyCase(.redis, "set, \(size)", bytes: envelope.body.count, reference: miss) { count in
-                    for _ in 0..<count { try await store.set(key, envelope) }
-                })
-        }
-        do {
-            try await body(cases)
-        } catch {
-            // What cannot be removed expires in ten minutes.
-            for key in keys { try? await store.remove(key) }
-            throw error
-        }
-        for key in keys { try await store.remove(key) }
+                }
+            },
+            LatencyCase(.redis, "set, \(size)", bytes: envelope.body.count) { count in
+                for _ in 0..<count { try await store.set(envelope.key, envelope) }
+            },
+        ]
     }
 
     /// Runs `body` with cases on a gateway that listens on a free port of this machine, with an upstream in this process.
+    ///
+    /// - Throws: What kept the gateway from listening, or what `body` throws.
     static func withGateway(_ body: ([LatencyCase]) async throws -> Void) async throws {
         let upstream = SampleTransport(SampleAnswer.message(bytes: 1_024))
-        let cache = ResponseCache(memory: MemoryStore())
-        let client = CurlTransport()
-        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
-        let gateway = try Gateway(
-            GatewayConfiguration(port: 0, upstream: "http://upstream.invalid"), cache: cache, transport: upstream,
-            logger: Logger(label: "refrain.bench") { _ in SwiftLogNoOpLogHandler() },
-            onListening: { listening.yield($0) })
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                defer { listening.finish() }
-                try await gateway.run()
-            }
-            for await port in ports {
-                try await body(Self.gateway(port, client, upstream))
-                break
-            }
-            group.cancelAll()
+        // The machine's own port is not to be asked for by way of a proxy.
+        let client = CurlTransport(CurlTransport.Configuration(proxy: .none))
+        var failure: (any Error)?
+        do {
+            try await Gateway.withServer(
+                GatewayConfiguration(port: 0, upstream: "http://upstream.invalid"),
+                cache: ResponseCache(memory: MemoryStore()), transport: upstream
+            ) { _, port in try await body(Self.gateway(port, client, upstream)) }
+        } catch {
+            failure = error
         }
         await client.shutdown()
-        await cache.shutdown()
+        if let failure { throw failure }
     }
 
     private static func gateway(_ port: Int, _ client: CurlTransport, _ upstream: SampleTransport) -> [LatencyCase] {

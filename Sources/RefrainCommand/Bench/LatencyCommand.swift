@@ -2,12 +2,6 @@ import ArgumentParser
 import RefrainBench
 import RefrainCore
 
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
-
 /// `refrain bench latency`.
 struct LatencyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,8 +9,9 @@ struct LatencyCommand: AsyncParsableCommand {
         abstract: "Measure what keys, hits, streams, envelopes, Redis and the gateway take, beside references.",
         discussion: """
             Everything runs in this process, on made-up requests and answers. The gateway listens on a free port of this \
-            machine. Redis is measured where --redis names one: a few entries are written into the namespace \
-            refrain-bench and removed again.
+            machine. Redis is measured where --redis names one, first of all: a few entries with keys drawn at random are \
+            written into the namespace refrain-bench and removed again. What stays is that namespace's generation record, \
+            one small hash for all runs: refrain:{refrain-bench}:gen.
             """)
 
     @Option(help: ArgumentHelp("How long each operation is measured, with its reference.", valueName: "duration"))
@@ -44,35 +39,44 @@ struct LatencyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let bench = LatencyBench(duration: self.duration.duration)
-        var outcomes: [LatencyBench.Outcome] = []
-        let wanted = { (part: LatencyCase.Part) in self.only?.elements.contains(.part(part)) ?? true }
-        let cases = try await LatencyCase.inProcess().filter { wanted($0.part) }
-        var progress = LatencyProgress(total: cases.count)
-        for measured in cases { outcomes.append(try await progress.run(measured, bench)) }
-        if let place = try self.place(), wanted(.redis) {
-            try await place.withStore { store in
-                try await LatencyCase.withEntries(in: store) { cases in
-                    progress.total += cases.count
-                    for measured in cases { outcomes.append(try await progress.run(measured, bench)) }
-                }
-            }
-        }
-        if wanted(.gateway) {
-            try await LatencyCase.withGateway { cases in
-                progress.total += cases.count
-                for measured in cases { outcomes.append(try await progress.run(measured, bench)) }
-            }
-        }
-        progress.clear()
-        let measuresThreads = self.only?.elements.contains(.threads) ?? true
-        let scaling = measuresThreads ? try await ThreadScaling.hits(duration: bench.duration * 4) : []
+        let place = try self.redis.map { try RedisArguments.Place(url: $0, namespace: "refrain-bench") }
+        let (outcomes, scaling) = try await self.measure(bench, place)
         try self.output.show(BenchReport(latency: outcomes, scaling: scaling, bench: bench))
     }
 
-    private func place() throws -> RedisArguments.Place? {
-        guard let redis else { return nil }
-        return try RedisArguments.Place(url: redis, namespace: "refrain-bench")
+    private func measure(
+        _ bench: LatencyBench, _ place: RedisArguments.Place?
+    ) async throws -> ([LatencyBench.Outcome], [ThreadScaling]?) {
+        var parts = LatencyCase.Part.allCases.filter { self.wants(.part($0)) && ($0 != .redis || place != nil) }
+        // Redis first, for it may not be there: then nothing has been measured in vain. The report has an order of its own.
+        if let index = parts.firstIndex(of: .redis) { parts.insert(parts.remove(at: index), at: 0) }
+        var progress = BenchProgress(total: parts.count + (self.wants(.threads) ? 1 : 0))
+        defer { progress.clear() }
+        var outcomes: [LatencyBench.Outcome] = []
+        func run(_ cases: [LatencyCase]) async throws {
+            for measured in cases {
+                progress.show(measured.name)
+                outcomes.append(try await bench.run(measured))
+            }
+        }
+        for part in parts {
+            progress.show(part.rawValue)
+            switch part {
+            case .redis:
+                try await place?.withStore { store in
+                    try await LatencyCase.withEntries(in: store, measuredFor: bench.duration) { try await run($0) }
+                }
+            case .gateway: try await LatencyCase.withGateway { try await run($0) }
+            default: try await run(LatencyCase.inProcess([part]))
+            }
+            progress.advance()
+        }
+        guard self.wants(.threads) else { return (outcomes, nil) }
+        progress.show("two threads")
+        return (outcomes, try await ThreadScaling.hits(duration: bench.duration * 4))
     }
+
+    private func wants(_ part: PartArgument) -> Bool { self.only?.elements.contains(part) ?? true }
 }
 
 /// One word of `--only`.
@@ -88,30 +92,5 @@ enum PartArgument: ExpressibleByArgument, Hashable {
         } else {
             return nil
         }
-    }
-}
-
-/// Says what is being measured, where a person looks on.
-private struct LatencyProgress {
-    private var bar = ProgressBar()
-
-    /// How much there is to measure.
-    var total: Int {
-        get { self.bar.total ?? 0 }
-        set { self.bar.total = newValue }
-    }
-
-    init(total: Int) { self.bar.total = total }
-
-    mutating func run(_ measured: LatencyCase, _ bench: LatencyBench) async throws -> LatencyBench.Outcome {
-        if Terminal.isInteractive {
-            Terminal.status("\r\(self.bar.rendered(width: Terminal.width - 1))  \(measured.name)\u{1B}[K")
-        }
-        defer { self.bar.done += 1 }
-        return try await bench.run(measured)
-    }
-
-    func clear() {
-        if Terminal.isInteractive { Terminal.status("\r\u{1B}[K") }
     }
 }

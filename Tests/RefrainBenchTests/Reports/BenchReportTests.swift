@@ -76,10 +76,6 @@ import Testing
             }
         }
     }
-}
-
-extension String {
-    fileprivate func count(of part: String) -> Int { self.ranges(of: part).count }
 
     @Test func decadesEncloseTheRange() {
         #expect(ChartDrawing.decades(from: 250, to: 99_000) == [100, 1_000, 10_000, 100_000])
@@ -94,4 +90,8 @@ extension String {
         let svg = ChartDrawing(chart).svg
         #expect(svg.contains("1.0 µs") && svg.contains("10.0 µs") && svg.contains("1.0 ms"))
     }
+}
+
+extension String {
+    fileprivate func count(of part: String) -> Int { self.ranges(of: part).count }
 }

@@ -1,4 +1,3 @@
-import Logging
 import Refrain
 import RefrainCore
 import RefrainGateway
@@ -36,28 +35,9 @@ struct GatewayFixture: Sendable {
     ) async throws {
         var configuration = GatewayConfiguration(port: 0, upstream: upstream)
         change(&configuration)
-        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
-        let gateway = try Gateway(
-            configuration, cache: cache, transport: transport,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            onListening: { listening.yield($0) })
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                defer { listening.finish() }
-                try await gateway.run()
-            }
-            defer { group.cancelAll() }
-            for await port in ports {
-                try await body(Listening(port: port, gateway: gateway))
-                break
-            }
-            group.cancelAll()
-            while let result = await group.nextResult() {
-                if case .failure(let error) = result, !(error is CancellationError) { throw error }
-            }
+        try await Gateway.withServer(configuration, cache: cache, transport: transport) { gateway, port in
+            try await body(Listening(port: port, gateway: gateway))
         }
-        await cache.shutdown()
-        await transport.shutdown()
     }
 
     /// What a client gets.
