@@ -6,16 +6,14 @@ import RefrainKeys
 import RefrainRedis
 
 extension LatencyCase {
-    /// Runs `body` with cases on a store in Redis, and removes what they wrote. The namespace's generation record stays.
+    /// Runs `body` with cases on a store in Redis, and removes the entries that they wrote.
     ///
     /// - Parameter duration: How long `body` measures each case, so that no entry expires before.
     static func withEntries(
         in store: RedisStore, measuredFor duration: Duration, _ body: ([LatencyCase]) async throws -> Void
     ) async throws {
         let sizes = [("1 KB", 1 << 10), ("4 KB", 4 << 10), ("64 KB", 64 << 10), ("256 KB", 256 << 10)]
-        // Drawn at random, so that two benches at once leave each other's entries alone.
-        let run = UInt64.random(in: .min ... .max)
-        let keys = sizes.map { RequestKey(memoizing: "\($0.0)", in: "benchmark \(run)") }
+        let keys = sizes.map { RequestKey(memoizing: $0.0, in: "benchmark") }
         // What cannot be removed expires ten minutes after all was measured, at the latest.
         let lifetime = Duration.minutes(10) + duration * (2 * sizes.count)
         var failure: (any Error)?

@@ -1,6 +1,7 @@
 import ArgumentParser
 import RefrainBench
 import RefrainCore
+import RefrainRedis
 
 /// `refrain bench latency`.
 struct LatencyCommand: AsyncParsableCommand {
@@ -9,9 +10,8 @@ struct LatencyCommand: AsyncParsableCommand {
         abstract: "Measure what keys, hits, streams, envelopes, Redis and the gateway take, beside references.",
         discussion: """
             Everything runs in this process, on made-up requests and answers. The gateway listens on a free port of this \
-            machine. Redis is measured where --redis names one, first of all: a few entries with keys drawn at random are \
-            written into the namespace refrain-bench and removed again. What stays is that namespace's generation record, \
-            one small hash for all runs: refrain:{refrain-bench}:gen.
+            machine. Redis is measured where --redis names one, first of all: a few entries are written into a namespace whose \
+            name is drawn at random, and all of it is removed again.
             """)
 
     @Option(help: ArgumentHelp("How long each operation is measured, with its reference.", valueName: "duration"))
@@ -39,7 +39,9 @@ struct LatencyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let bench = LatencyBench(duration: self.duration.duration)
-        let place = try self.redis.map { try RedisArguments.Place(url: $0, namespace: "refrain-bench") }
+        // Drawn at random, so that two benches at once leave each other's entries alone.
+        let namespace = "refrain-bench-" + String(UInt64.random(in: .min ... .max), radix: 16)
+        let place = try self.redis.map { try RedisArguments.Place(url: $0, namespace: namespace) }
         let (outcomes, scaling) = try await self.measure(bench, place)
         try self.output.show(BenchReport(latency: outcomes, scaling: scaling, bench: bench))
     }
@@ -64,7 +66,14 @@ struct LatencyCommand: AsyncParsableCommand {
             switch part {
             case .redis:
                 try await place?.withStore { store in
-                    try await LatencyCase.withEntries(in: store, measuredFor: bench.duration) { try await run($0) }
+                    do {
+                        try await LatencyCase.withEntries(in: store, measuredFor: bench.duration) { try await run($0) }
+                    } catch {
+                        // What went wrong first is what is said.
+                        try? await store.discard()
+                        throw error
+                    }
+                    try await store.discard()
                 }
             case .gateway: try await LatencyCase.withGateway { try await run($0) }
             default: try await run(LatencyCase.inProcess([part]))

@@ -26,9 +26,13 @@ extension ResponseCache {
 
     private func bring(_ flight: Flight, upstream: @escaping Upstream) async {
         switch await self.consult(flight) {
-        case .answered(let envelope):
+        case .answered(let envelope, let lease):
             let tier = self.second?.tier ?? .memory
             flight.completed(.answer(FlightAnswer(envelope, from: tier)))
+            guard let lease else { return }
+            // Its callers have their answer; nobody waits for this.
+            self.table.withLock { $0.remove(flight) }
+            await self.second?.end(lease, .stored)
         case .call(nil):
             _ = await self.callUntilAnswered(flight, upstream: upstream)
         case .call(let lease?):
@@ -71,8 +75,8 @@ extension ResponseCache {
     // MARK: The second tier
 
     private enum Consultation {
-        /// It has the entry.
-        case answered(Envelope)
+        /// It has the entry, and has given a lease that is not needed any more.
+        case answered(Envelope, UpstreamLease?)
         /// Upstream is to be called, with a lease or without.
         case call(UpstreamLease?)
     }
@@ -82,7 +86,7 @@ extension ResponseCache {
         guard flight.readsSecondTier, let second = self.second else { return .call(nil) }
         var deadline = second.readDeadline()
         if let envelope = await second.get(flight.key, until: deadline), self.takes(envelope, for: flight) {
-            return .answered(envelope)
+            return .answered(envelope, nil)
         }
         guard second.hasLeases, case .success = flight.filling else { return .call(nil) }
         var wait = LeaseWait(from: self.time.monotonicNanoseconds(), patience: second.patience)
@@ -90,8 +94,8 @@ extension ResponseCache {
             let answer = await second.lease(flight.key, until: deadline)
             let step = wait.asked(answer?.holder, at: self.time.monotonicNanoseconds())
             if let entry = answer?.entry, self.takes(entry, for: flight) {
-                if case .lead(let lease) = step { await second.end(lease, .stored) }
-                return .answered(entry)
+                if case .lead(let lease) = step { return .answered(entry, lease) }
+                return .answered(entry, nil)
             }
             switch step {
             case .call: return .call(nil)

@@ -230,21 +230,22 @@ final class RedisChannelHandler: ChannelInboundHandler {
     }
 
     private func failForNonsense(_ error: StoreError) {
-        if case .over = self.phase { return }
-        self.settings.counters.protocolErrors.add()
-        self.fail(error)
+        if self.fail(error) { self.settings.counters.protocolErrors.add() }
     }
 
-    private func fail(_ error: StoreError) {
+    /// Ends the connection. False where it had ended before.
+    @discardableResult
+    private func fail(_ error: StoreError) -> Bool {
         switch self.phase {
         case .serving(let connection):
-            connection.close(error)
+            return connection.close(error)
         case .handshake(_, let attempt):
             self.phase = .over
             attempt.fail(error)
             self.abort()
+            return true
         case .over:
-            break
+            return false
         }
     }
 

@@ -155,6 +155,9 @@ final class RedisClient: Sendable {
         }
     }
 
+    /// Whether connections are being asked.
+    var isCheckingSteps: Bool { self.stepCheck.withLock { $0 != .idle } }
+
     private func askAll() async {
         let deadline = self.deadline()
         await withTaskGroup { group in

@@ -52,11 +52,7 @@ extension RedisStore {
         } else if replies[1] == .bulk(Array(Self.unstorable.utf8)) {
             holder = .everybody
         } else if replies[1].isWrongType {
-            // No lease of ours. Until it is gone, nobody gets one.
-            let proved = try await self.client.sendInStep(RESPCommand("GET", .text(name)), lane: .small)
-            if proved?.isWrongType == true {
-                _ = try await self.client.send(RESPCommand("UNLINK", .text(name))).checked()
-            }
+            self.takeAwayIfNoLease(key)
             holder = .everybody
         } else {
             holder = .other
@@ -92,19 +88,30 @@ extension RedisStore {
     }
 
     func tryToEnd(_ lease: UpstreamLease, _ verdict: LeaseVerdict) async throws(StoreError) {
+        var refusal: StoreError?
         if verdict == .unstorable {
-            do throws(StoreError) {
-                try await self.mark(lease)
-            } catch {
-                // A full server takes away all the same.
-                guard error.code == .refused else { throw error }
-                try await self.delete(lease)
-            }
-        } else {
-            try await self.delete(lease)
+            refusal = try await self.refusal { () throws(StoreError) in try await self.mark(lease) }
         }
-        // Without the right to publish, waiters find out by looking.
+        // A full server takes no verdict, but it takes the lease away.
+        if verdict != .unstorable || refusal != nil {
+            refusal = try await self.refusal { () throws(StoreError) in try await self.delete(lease) }
+        }
+        // Whatever came of it: who asks now is refused a lease, and calls. Without the right to publish, waiters find out by
+        // looking.
         _ = try await self.client.send(RESPCommand("PUBLISH", .text(self.names.channel(lease.key)), "ended"))
+        if let refusal { throw refusal }
+    }
+
+    private func refusal(
+        _ body: () async throws(StoreError) -> Void
+    ) async throws(StoreError) -> StoreError? {
+        do throws(StoreError) {
+            try await body()
+            return nil
+        } catch {
+            guard error.code == .refused else { throw error }
+            return error
+        }
     }
 
     private func mark(_ lease: UpstreamLease) async throws(StoreError) {

@@ -1,5 +1,6 @@
 import Logging
 import RefrainCore
+import RefrainKeys
 
 extension RedisStore {
     /// Starts the store's own tasks: one keeps the copy of the generation record, the other listens to the server.
@@ -38,6 +39,47 @@ extension RedisStore {
         }
     }
 
+    /// Takes away what stands under a key, if it is damaged and not just somebody else's reply that was read.
+    func takeAwayIfDamaged(_ key: RequestKey) {
+        self.takeAway(self.names.value(key)) { () throws(StoreError) in
+            if case .damaged = try await self.provedReading(key) { true } else { false }
+        }
+    }
+
+    /// Takes away what stands in place of a key's lease, if it is of another type: until it is gone, nobody gets one.
+    func takeAwayIfNoLease(_ key: RequestKey) {
+        let name = self.names.lease(key)
+        self.takeAway(name) { () throws(StoreError) in
+            try await self.client.sendInStep(RESPCommand("GET", .text(name)), lane: .small)?.isWrongType ?? false
+        }
+    }
+
+    /// Deletes a key of Redis if `isProved` to be of no use.
+    ///
+    /// Unstructured on purpose: whoever came upon it has no time for that, and goes on without. One task for each name and
+    /// ``mostExamined`` at once; each lasts for two commands at most. Where it fails, the key stays, and who comes upon it
+    /// next tries again.
+    private func takeAway(
+        _ name: String, ifProved isProved: @escaping @Sendable () async throws(StoreError) -> Bool
+    ) {
+        let begins = self.examined.withLock { $0.count < Self.mostExamined && $0.insert(name).inserted }
+        guard begins else { return }
+        Task {
+            do throws(StoreError) {
+                try await self.mindingSteps { () throws(StoreError) in
+                    guard try await isProved() else { return }
+                    _ = try await self.client.send(RESPCommand("UNLINK", .text(name))).checked()
+                }
+            } catch {
+                self.configuration.logger.debug(
+                    "What seems damaged could not be taken away.", metadata: ["error": "\(error)"])
+            }
+            self.examined.withLock { _ = $0.remove(name) }
+        }
+    }
+
+    /// How many names are looked at at once: each may have to be read whole.
+    private static let mostExamined = 4
     /// The shortest and the longest time between two tries to end a lease.
     private static let givingBack: ClosedRange<Duration> = .milliseconds(50) ... .seconds(1)
 }

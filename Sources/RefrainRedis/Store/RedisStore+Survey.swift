@@ -38,28 +38,37 @@ extension RedisStore {
         try await self.keeper.refresh()
         var erased = 0
         try await self.scan { names throws(StoreError) in
-            var doomed: [RESPArgument] = []
             var rest = names[...]
             while !rest.isEmpty {
                 let batch = rest.prefix(Self.readAtOnce)
                 rest = rest.dropFirst(batch.count)
                 // The lane of what is large: nobody who serves is to wait behind so many bytes.
                 let prefixes = try await self.client.send(batch.map(RedisCommands.prefix(of:)), lane: .bulk)
+                var doomed: [RESPArgument] = []
                 for (name, prefix) in zip(batch, prefixes) {
                     guard let key = self.names.requestKey(of: name) else { continue }
-                    switch try await self.reading(prefix, under: key) {
-                    case .nothing, .foreign, .doubtful: continue
-                    case .envelope(let envelope) where self.generations.admits(envelope): continue
-                    case .envelope, .damaged: doomed.append(.text(name))
-                    }
+                    if try await self.isDoomed(prefix, under: key) { doomed.append(.text(name)) }
                 }
-            }
-            // One command for each, since the keys of a cluster are in many slots.
-            for reply in try await self.client.send(doomed.map { RESPCommand("UNLINK", $0) }) {
-                erased += Int(clamping: try reply.integer())
+                // At once, since what was purged is soon asked for and stored anew. One command for each, since the keys of
+                // a cluster are in many slots.
+                for reply in try await self.client.send(doomed.map { RESPCommand("UNLINK", $0) }) {
+                    erased += Int(clamping: try reply.integer())
+                }
             }
         }
         return erased
+    }
+
+    private func isDoomed(_ prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Bool {
+        var reading = try await self.reading(prefix, under: key)
+        if case .doubtful = reading { reading = try await self.provedReading(key) }
+        switch reading {
+        case .damaged: return true
+        case .nothing, .foreign, .doubtful: return false
+        case .envelope(let envelope):
+            try await self.catchUp(with: envelope.generation)
+            return !self.generations.admits(envelope)
+        }
     }
 
     private func scan(_ visit: ([String]) async throws(StoreError) -> Void) async throws(StoreError) {

@@ -27,6 +27,8 @@ public final class RedisStore: LeasingStore {
     /// Whether the server lets us run the scripts that end and renew leases; until it says that it does not.
     let runsScripts = Atomic<Bool>(true)
     let counts = Locked(StoreStatistics())
+    /// The names of what is being looked at, to be taken away if it is damaged.
+    let examined = Locked<Set<String>>([])
     private let tasks: [Task<Void, Never>]
 
     /// Creates a store, and begins to connect.
@@ -147,6 +149,25 @@ public final class RedisStore: LeasingStore {
         self.keeper.close()
     }
 
+    /// Ends as ``shutdown()`` does, and takes the namespace's generation record away: nothing that is stored under it can be
+    /// read any more. For a namespace that was made for one purpose, and whose entries are removed or may expire by themselves.
+    ///
+    /// - Throws: ``StoreError`` where the record could not be taken away.
+    package func discard() async throws(StoreError) {
+        // Whoever keeps the record would write it anew.
+        for task in self.tasks { task.cancel() }
+        for task in self.tasks { await task.value }
+        let failure: StoreError?
+        do throws(StoreError) {
+            _ = try await self.client.send(RESPCommand("UNLINK", .text(self.names.record))).checked()
+            failure = nil
+        } catch {
+            failure = error
+        }
+        await self.shutdown()
+        if let failure { throw failure }
+    }
+
     // MARK: Reading
 
     /// Runs what asks the server. Where a reply cannot be right, it may be another command's: connections whose replies are not
@@ -166,27 +187,28 @@ public final class RedisStore: LeasingStore {
         let envelope: Envelope
         switch try await self.reading(prefix, under: key) {
         case .nothing: return nil
-        case .doubtful, .foreign:
+        case .doubtful, .damaged:
             self.counts.withLock { $0.unreadable += 1 }
+            self.takeAwayIfDamaged(key)
             return nil
-        case .damaged:
+        case .foreign:
             self.counts.withLock { $0.unreadable += 1 }
-            try await self.remove(key)
             return nil
         case .envelope(let found): envelope = found
         }
         guard self.time.now() < envelope.staleUntil else { return nil }
-        let stamp = envelope.generation
-        let known = self.generations.stamp()
-        if stamp.epoch != known.epoch || stamp.clock > known.clock {
-            // Somebody knows of purges that this process has not heard of yet.
-            try await self.keeper.refresh()
-        }
+        try await self.catchUp(with: envelope.generation)
         guard self.generations.admits(envelope) else {
             self.counts.withLock { $0.invalidations += 1 }
             return nil
         }
         return envelope
+    }
+
+    /// Where the stamp is of somebody who knows of purges that this process has not heard of yet, hears of them.
+    func catchUp(with stamp: GenerationStamp) async throws(StoreError) {
+        let known = self.generations.stamp()
+        if stamp.epoch != known.epoch || stamp.clock > known.clock { try await self.keeper.refresh() }
     }
 
     /// What stands under a key.
@@ -202,41 +224,36 @@ public final class RedisStore: LeasingStore {
         case damaged
     }
 
-    /// What the value is that begins with `prefix`. What seems damaged is read again, all of it at once and with a proof that
-    /// the reply is its own: only then it is `damaged`. It stays `doubtful` where the server proves nothing.
+    /// What the value is that begins with `prefix`, as far as replies tell that may be another command's; never `damaged`.
     func reading(_ prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Reading {
-        let first = try await self.judged(prefix: prefix, under: key)
-        guard case .doubtful = first else { return first }
-        // One byte more than there may be tells whether there are more.
-        let command = RedisCommands.range(
-            of: self.names.value(key), through: self.configuration.maximumValueBytes)
-        guard let reply = try await self.client.sendInStep(command, lane: .bulk) else { return .doubtful }
-        let reading = try self.judged(whole: reply, under: key)
-        if case .damaged = reading { return .damaged }
-        // It was replaced just now, or is whole, and the first reply was another command's.
-        self.client.checkSteps()
-        return reading
-    }
-
-    /// What the value is, as far as a reply tells that begins it; never `damaged`.
-    private func judged(prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Reading {
         if prefix.isWrongType { return .doubtful }
         guard let first = try prefix.bytes(), !first.isEmpty else { return .nothing }
         var bytes = first
-        if first.count == Self.prefixBytes {
-            guard let total = EnvelopePacker.totalBytes(ofPrefix: Array(first.prefix(256))),
-                total <= self.configuration.maximumValueBytes
-            else { return EnvelopePacker.isPacked(first) ? .foreign : .doubtful }
+        // Where its beginning does not tell how long it is, it is of another version, or damaged.
+        if first.count == Self.prefixBytes, let total = EnvelopePacker.totalBytes(ofPrefix: Array(first.prefix(256))) {
+            guard total <= self.configuration.maximumValueBytes else { return .foreign }
             if total > first.count {
                 // One byte more than there should be tells whether there are more.
-                let command = RedisCommands.range(
-                    of: self.names.value(key), from: first.count, through: total)
+                let command = RedisCommands.range(of: self.names.value(key), from: first.count, through: total)
                 guard let rest = try await self.client.send(command, lane: .bulk).bytes() else { return .doubtful }
                 bytes += rest
             }
         }
         let reading = self.judged(bytes, under: key)
         if case .damaged = reading { return .doubtful }
+        return reading
+    }
+
+    /// What the value under a key is, all of it read at once and with a proof that the reply is its own; `doubtful` where the
+    /// server proves nothing.
+    func provedReading(_ key: RequestKey) async throws(StoreError) -> Reading {
+        // One byte more than there may be tells whether there are more.
+        let command = RedisCommands.range(of: self.names.value(key), through: self.configuration.maximumValueBytes)
+        guard let reply = try await self.client.sendInStep(command, lane: .bulk) else { return .doubtful }
+        let reading = try self.judged(whole: reply, under: key)
+        if case .damaged = reading { return reading }
+        // It was replaced just now, or the reply that made it doubtful was another command's.
+        self.client.checkSteps()
         return reading
     }
 
@@ -253,12 +270,13 @@ public final class RedisStore: LeasingStore {
         do throws(EnvelopeError) {
             return .envelope(try self.packer.unpack(bytes, for: key))
         } catch {
-            return Self.isDamage(error) ? .damaged : .foreign
+            switch error.code {
+            case .unsupportedVersion, .unsupportedCodec, .unknownSealingKey, .tooLarge: return .foreign
+            // Where seals are wanted, all else is without one: a readable envelope, and garbage too.
+            case .unsealed: return EnvelopePacker.isPacked(bytes) ? .foreign : .damaged
+            default: return .damaged
+            }
         }
-    }
-
-    private static func isDamage(_ error: EnvelopeError) -> Bool {
-        ![.unsupportedVersion, .unsupportedCodec, .unknownSealingKey, .unsealed, .tooLarge].contains(error.code)
     }
 }
 

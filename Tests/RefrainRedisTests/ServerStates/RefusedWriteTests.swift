@@ -68,7 +68,28 @@ struct RefusedWriteTests {
                 try await Reason.full.begin(server)
                 try await store.end(lease, .unstorable)
                 #expect(try await server.cli("EXISTS", "refrain:test:{\(Fixture.key.hex)}:l") == "0")
+                #expect(try await server.cli("INFO", "commandstats").contains("cmdstat_publish:calls=1"))
                 #expect(store.runsScripts.load(ordering: .relaxed) == runsScripts)
+            }
+        }
+    }
+
+    /// A server that takes nothing away either has its waiters woken all the same: each then makes a call of its own.
+    @Test(arguments: [Reason.brokenSnapshots, .missingReplicas])
+    func wakesWaitersWhereNoLeaseCanBeEnded(_ reason: Reason) async throws {
+        try await withRedisServer { server in
+            try await Fixture.withStore(server.url) { store in
+                guard case .asker(let lease) = try await store.lease(Fixture.key).holder else {
+                    throw Fixture.TimedOut()
+                }
+                try await reason.begin(server)
+                let error = await storeError { () throws(StoreError) in try await store.end(lease, .failed) }
+                #expect(error?.code == .refused)
+                #expect(try await server.cli("INFO", "commandstats").contains("cmdstat_publish:calls="))
+                // It is given back as soon as the server takes it.
+                try await reason.end(server)
+                let name = "refrain:test:{\(Fixture.key.hex)}:l"
+                try await Fixture.until(.seconds(5)) { try await server.cli("EXISTS", name) == "0" }
             }
         }
     }

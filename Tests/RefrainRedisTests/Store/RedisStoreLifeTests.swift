@@ -49,6 +49,63 @@ struct RedisStoreLifeTests {
         }
     }
 
+    /// Where seals are wanted, what has none is left to whoever may read it; what is no envelope at all is damaged there too.
+    @Test func eraseTellsGarbageFromWhatHasNoSeal() async throws {
+        try await withRedisServer { server in
+            try await Fixture.withStore(server.url) { plain in
+                try await Fixture.withStore(server.url, { $1.sealing = Sealing(key: .random()) }) { sealed in
+                    try await plain.set(Fixture.key, try await Fixture.envelope(in: plain))
+                    for (number, bytes) in [(1, 7), (2, 65_536), (3, 100_000)] {
+                        let garbage = String(repeating: "g", count: bytes)
+                        _ = try await server.cli("SET", plain.names.value(Fixture.key(number)), garbage)
+                    }
+                    #expect(try await sealed.erase() == 3)
+                    #expect(try await plain.get(Fixture.key) != nil)
+                    #expect(try await server.cli("DBSIZE") == "2", "the entry and the generation record")
+                }
+            }
+        }
+    }
+
+    /// An entry that is stored after a purge of another process, while one erases, is no purged one.
+    @Test func eraseHearsOfPurgesThatComeMeanwhile() async throws {
+        try await withRedisServer { server in
+            try await Fixture.withStore(server.url) { other in
+                try await withFaultProxy(to: server.port) { proxy in
+                    try await Fixture.withStore("redis://127.0.0.1:\(proxy.port)") { store in
+                        for number in 0..<40 {
+                            let key = Fixture.key(number)
+                            try await store.set(key, try await Fixture.envelope(key, in: store, labels: [.tag("t")]))
+                        }
+                        try await store.purge(.label(.tag("t")))
+                        // Slow enough for another process to purge and to store in between, many times.
+                        try await proxy.set(.delay(.milliseconds(20)))
+                        async let erased = store.erase()
+                        for number in 100..<200 {
+                            let key = Fixture.key(number)
+                            try await other.purge(.label(.tag("other")))
+                            try await other.set(key, try await Fixture.envelope(key, in: other))
+                        }
+                        #expect(try await erased == 40)
+                        for number in 100..<200 { #expect(try await other.get(Fixture.key(number)) != nil) }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What was made for one purpose leaves nothing behind but what expires by itself.
+    @Test func discardingLeavesNoRecord() async throws {
+        try await withRedisServer { server in
+            let store = try Fixture.store(server.url)
+            try await store.set(Fixture.key, try await Fixture.envelope(in: store))
+            try await store.remove(Fixture.key)
+            try await store.discard()
+            #expect(try await server.cli("DBSIZE") == "0")
+            await #expect(throws: StoreError.self) { _ = try await store.get(Fixture.key) }
+        }
+    }
+
     /// Entries are looked at many at a time: a server that is far away makes that no slower than it must be.
     @Test func eraseLooksAtManyEntriesAtOnce() async throws {
         let (count, delay) = (400, Duration.milliseconds(10))
