@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// The memory that a scan and a walk over its result need, kept and used again.
 ///
 /// `@unchecked Sendable`: it has one user at a time. ``Pool/take()`` hands it out and ``Pool/give(_:)`` takes it back,
@@ -132,28 +140,44 @@ package final class JSONWorkspace: @unchecked Sendable {
 
 extension JSONWorkspace {
     /// The workspaces that nobody is using.
+    ///
+    /// Each thread has a stripe, which it shares with few others: one lock for all would be what keeps two threads from
+    /// doing twice what one does.
     enum Pool {
-        /// How many are kept; more may be in use.
-        static let limit = 16
+        /// How many stripes there are.
+        static let stripes = 16
+        /// How many a stripe keeps; more may be in use.
+        static let limit = 2
         /// The largest that is kept, in bytes.
         static let byteLimit = 4 << 20
 
-        private static let idle: Locked<[JSONWorkspace]> = {
+        private static let idle = LockedStripes(count: Self.stripes) { _ in
             var workspaces: [JSONWorkspace] = []
             workspaces.reserveCapacity(Self.limit)
-            return Locked(workspaces)
-        }()
+            return workspaces
+        }
 
         /// A workspace that nobody else has.
         static func take() -> JSONWorkspace {
-            Self.idle.withLock { $0.popLast() } ?? JSONWorkspace()
+            Self.idle.withLock(Self.stripe) { $0.popLast() } ?? JSONWorkspace()
         }
 
         /// Takes back a workspace that the caller no longer touches.
         static func give(_ workspace: JSONWorkspace) {
             workspace.reset()
             guard workspace.retainedBytes <= Self.byteLimit else { return }
-            Self.idle.withLock { if $0.count < Self.limit { $0.append(workspace) } }
+            Self.idle.withLock(Self.stripe) { if $0.count < Self.limit { $0.append(workspace) } }
+        }
+
+        /// The running thread's. Threads are at addresses of which only the upper bits differ, so these are mixed.
+        private static var stripe: Int {
+            #if canImport(Darwin)
+                let thread = UInt(bitPattern: pthread_self())
+            #else
+                let thread = UInt(pthread_self())
+            #endif
+            let mixed = (UInt64(thread) &* 0x9E37_79B9_7F4A_7C15) >> 32
+            return Int(mixed % UInt64(Self.stripes))
         }
     }
 }
