@@ -147,7 +147,7 @@ extension JSONWorkspace {
         /// How many stripes there are.
         static let stripes = 16
         /// How many a stripe keeps; more may be in use.
-        static let limit = 2
+        static let limit = 1
         /// The largest that is kept, in bytes.
         static let byteLimit = 4 << 20
 
@@ -171,10 +171,10 @@ extension JSONWorkspace {
 
         /// The running thread's. Threads are at addresses of which only the upper bits differ, so these are mixed.
         private static var stripe: Int {
-            #if canImport(Darwin)
-                let thread = UInt(bitPattern: pthread_self())
-            #else
+            #if canImport(Glibc)
                 let thread = UInt(pthread_self())
+            #else
+                let thread = UInt(bitPattern: pthread_self())
             #endif
             let mixed = (UInt64(thread) &* 0x9E37_79B9_7F4A_7C15) >> 32
             return Int(mixed % UInt64(Self.stripes))

@@ -41,45 +41,70 @@ extension RedisStore {
 
     /// Takes away what stands under a key, if it is damaged and not just somebody else's reply that was read.
     func takeAwayIfDamaged(_ key: RequestKey) {
-        self.takeAway(self.names.value(key)) { () throws(StoreError) in
-            if case .damaged = try await self.provedReading(key) { true } else { false }
+        self.examine(self.names.value(key)) { () throws(StoreError) in
+            switch try await self.provedReading(key) {
+            case .damaged(let sight): .useless(sight)
+            case .doubtful: .notProved
+            case .envelope, .nothing, .foreign: .inOrder
+            }
         }
     }
 
     /// Takes away what stands in place of a key's lease, if it is of another type: until it is gone, nobody gets one.
     func takeAwayIfNoLease(_ key: RequestKey) {
         let name = self.names.lease(key)
-        self.takeAway(name) { () throws(StoreError) in
-            try await self.client.sendInStep(RESPCommand("GET", .text(name)), lane: .small)?.isWrongType ?? false
+        self.examine(name) { () throws(StoreError) in
+            guard let reply = try await self.client.sendInStep(RESPCommand("GET", .text(name)), lane: .small) else {
+                return .notProved
+            }
+            return reply.isWrongType ? .useless(Sight(name, reply)) : .inOrder
         }
     }
 
-    /// Deletes a key of Redis if `isProved` to be of no use.
+    private enum Finding: Sendable {
+        case useless(Sight)
+        case inOrder
+        case notProved
+    }
+
+    /// Deletes a key of Redis if it is found to be of no use.
     ///
     /// Unstructured on purpose: whoever came upon it has no time for that, and goes on without. One task for each name and
-    /// ``mostExamined`` at once; each lasts for two commands at most. Where it fails, the key stays, and who comes upon it
-    /// next tries again.
-    private func takeAway(
-        _ name: String, ifProved isProved: @escaping @Sendable () async throws(StoreError) -> Bool
-    ) {
-        let begins = self.examined.withLock { $0.count < Self.mostExamined && $0.insert(name).inserted }
+    /// ``mostExamined`` at once; each lasts for two commands at most. Where nothing is proved, or the server does not let us
+    /// delete, the name is left alone for ``examinedAgain``: looking may take reading all of it.
+    private func examine(_ name: String, _ find: @escaping @Sendable () async throws(StoreError) -> Finding) {
+        let now = self.time.monotonicNanoseconds()
+        let begins = self.examined.withLock { examined in
+            examined = examined.filter { $0.value > now }
+            guard examined[name] == nil, examined.count < Self.mostExamined else { return false }
+            examined[name] = .max
+            return true
+        }
         guard begins else { return }
         Task {
+            var isLeftAlone = false
             do throws(StoreError) {
                 try await self.mindingSteps { () throws(StoreError) in
-                    guard try await isProved() else { return }
-                    _ = try await self.client.send(RESPCommand("UNLINK", .text(name))).checked()
+                    switch try await find() {
+                    case .useless(let sight): _ = try await self.takeAway([sight])
+                    case .inOrder: break
+                    case .notProved: isLeftAlone = true
+                    }
                 }
             } catch {
+                isLeftAlone = error.code == .refused
                 self.configuration.logger.debug(
                     "What seems damaged could not be taken away.", metadata: ["error": "\(error)"])
             }
-            self.examined.withLock { _ = $0.remove(name) }
+            let again = self.time.monotonicNanoseconds() &+ Self.examinedAgain.wholeNanoseconds
+            self.examined.withLock { $0[name] = isLeftAlone ? again : nil }
         }
     }
 
-    /// How many names are looked at at once: each may have to be read whole.
+    /// How many names are looked at at once, or left alone: each may have to be read whole.
     private static let mostExamined = 4
+    /// How long a name is left alone that could not be taken away.
+    private static let examinedAgain = Duration.seconds(10)
     /// The shortest and the longest time between two tries to end a lease.
     private static let givingBack: ClosedRange<Duration> = .milliseconds(50) ... .seconds(1)
 }

@@ -30,13 +30,13 @@ extension RedisStore {
 
     /// Deletes the bytes of every entry that a purge has made unreadable, or that is damaged. One of another version or
     /// seal stays for those who can read it, since whether it was purged cannot be told; what seems damaged also stays where
-    /// the server does not answer the questions that prove it.
+    /// the server does not answer the questions that prove it. An empty value takes no room, and stays.
     ///
     /// - Returns: How many were deleted.
     public func erase() async throws(StoreError) -> Int {
         // A purge that nobody told this process of must not leave anything behind.
         try await self.keeper.refresh()
-        var erased = 0
+        var eraser = Eraser()
         try await self.scan { names throws(StoreError) in
             var rest = names[...]
             while !rest.isEmpty {
@@ -44,30 +44,41 @@ extension RedisStore {
                 rest = rest.dropFirst(batch.count)
                 // The lane of what is large: nobody who serves is to wait behind so many bytes.
                 let prefixes = try await self.client.send(batch.map(RedisCommands.prefix(of:)), lane: .bulk)
-                var doomed: [RESPArgument] = []
+                var doomed: [Sight] = []
                 for (name, prefix) in zip(batch, prefixes) {
                     guard let key = self.names.requestKey(of: name) else { continue }
-                    if try await self.isDoomed(prefix, under: key) { doomed.append(.text(name)) }
+                    if let sight = try await self.doomed(prefix, under: key, &eraser) { doomed.append(sight) }
                 }
-                // At once, since what was purged is soon asked for and stored anew. One command for each, since the keys of
-                // a cluster are in many slots.
-                for reply in try await self.client.send(doomed.map { RESPCommand("UNLINK", $0) }) {
-                    erased += Int(clamping: try reply.integer())
-                }
+                // At once, since what was purged is soon asked for and stored anew.
+                if !doomed.isEmpty { eraser.count += try await self.takeAway(doomed) }
             }
         }
-        return erased
+        return eraser.count
     }
 
-    private func isDoomed(_ prefix: RESPValue, under key: RequestKey) async throws(StoreError) -> Bool {
+    /// What is known in the course of erasing.
+    private struct Eraser {
+        /// How many were deleted.
+        var count = 0
+        /// Epochs that are not the namespace's, as was asked for: none of them comes back.
+        var pastEpochs: Set<UInt64> = []
+    }
+
+    private func doomed(
+        _ prefix: RESPValue, under key: RequestKey, _ eraser: inout Eraser
+    ) async throws(StoreError) -> Sight? {
         var reading = try await self.reading(prefix, under: key)
         if case .doubtful = reading { reading = try await self.provedReading(key) }
         switch reading {
-        case .damaged: return true
-        case .nothing, .foreign, .doubtful: return false
+        case .damaged(let sight): return sight
+        case .nothing, .foreign, .doubtful: return nil
         case .envelope(let envelope):
-            try await self.catchUp(with: envelope.generation)
-            return !self.generations.admits(envelope)
+            let stamp = envelope.generation
+            if !eraser.pastEpochs.contains(stamp.epoch) {
+                try await self.catchUp(with: stamp)
+                if self.generations.stamp().epoch != stamp.epoch { eraser.pastEpochs.insert(stamp.epoch) }
+            }
+            return self.generations.admits(envelope) ? nil : Sight(self.names.value(key), prefix)
         }
     }
 

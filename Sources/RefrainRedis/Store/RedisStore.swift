@@ -27,8 +27,9 @@ public final class RedisStore: LeasingStore {
     /// Whether the server lets us run the scripts that end and renew leases; until it says that it does not.
     let runsScripts = Atomic<Bool>(true)
     let counts = Locked(StoreStatistics())
-    /// The names of what is being looked at, to be taken away if it is damaged.
-    let examined = Locked<Set<String>>([])
+    /// The names of what was looked at, to be taken away if it is damaged, and until when it is not looked at again: by the
+    /// monotonic clock in nanoseconds.
+    let examined = Locked<[String: UInt64]>([:])
     private let tasks: [Task<Void, Never>]
 
     /// Creates a store, and begins to connect.
@@ -220,8 +221,8 @@ public final class RedisStore: LeasingStore {
         case doubtful
         /// Another version, larger than may be here, or somebody else's seal: unreadable here, and not ours to take away.
         case foreign
-        /// No envelope, or another key's.
-        case damaged
+        /// No envelope, or another key's: what was seen.
+        case damaged(Sight)
     }
 
     /// What the value is that begins with `prefix`, as far as replies tell that may be another command's; never `damaged`.
@@ -239,9 +240,7 @@ public final class RedisStore: LeasingStore {
                 bytes += rest
             }
         }
-        let reading = self.judged(bytes, under: key)
-        if case .damaged = reading { return .doubtful }
-        return reading
+        return self.judged(bytes, under: key)
     }
 
     /// What the value under a key is, all of it read at once and with a proof that the reply is its own; `doubtful` where the
@@ -258,14 +257,18 @@ public final class RedisStore: LeasingStore {
     }
 
     private func judged(whole reply: RESPValue, under key: RequestKey) throws(StoreError) -> Reading {
-        if reply.isWrongType { return .damaged }
+        let sight = Sight(self.names.value(key), reply)
+        if reply.isWrongType { return .damaged(sight) }
         guard let bytes = try reply.bytes(), !bytes.isEmpty else { return .nothing }
         guard bytes.count <= self.configuration.maximumValueBytes else {
-            return EnvelopePacker.isPacked(bytes) ? .foreign : .damaged
+            return EnvelopePacker.isPacked(bytes) ? .foreign : .damaged(sight)
         }
-        return self.judged(bytes, under: key)
+        let reading = self.judged(bytes, under: key)
+        if case .doubtful = reading { return .damaged(sight) }
+        return reading
     }
 
+    /// What bytes are that may be another command's: `doubtful` where they seem damaged.
     private func judged(_ bytes: [UInt8], under key: RequestKey) -> Reading {
         do throws(EnvelopeError) {
             return .envelope(try self.packer.unpack(bytes, for: key))
@@ -273,8 +276,8 @@ public final class RedisStore: LeasingStore {
             switch error.code {
             case .unsupportedVersion, .unsupportedCodec, .unknownSealingKey, .tooLarge: return .foreign
             // Where seals are wanted, all else is without one: a readable envelope, and garbage too.
-            case .unsealed: return EnvelopePacker.isPacked(bytes) ? .foreign : .damaged
-            default: return .damaged
+            case .unsealed: return EnvelopePacker.isPacked(bytes) ? .foreign : .doubtful
+            default: return .doubtful
             }
         }
     }

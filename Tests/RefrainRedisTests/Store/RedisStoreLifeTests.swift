@@ -1,6 +1,7 @@
 import RefrainCore
 import RefrainKeys
 import RefrainTesting
+import Synchronization
 import Testing
 
 @testable import RefrainRedis
@@ -94,6 +95,31 @@ struct RedisStoreLifeTests {
         }
     }
 
+    /// What is deleted is what was seen: an answer that was stored over it meanwhile is not. Without scripts that cannot be told.
+    @Test(arguments: [true, false])
+    func takesAwayWhatItHasSeen(runsScripts: Bool) async throws {
+        try await withRedisServer { server in
+            try await Fixture.withStore(server.url) { store in
+                store.runsScripts.store(runsScripts, ordering: .relaxed)
+                let garbage = RESPValue.bulk(Array("garbage".utf8))
+                let list = RESPValue.error("WRONGTYPE Operation against a key holding the wrong kind of value")
+                let names = (0..<4).map { store.names.value(Fixture.key($0)) }
+                _ = try await server.cli("SET", names[0], "garbage")
+                _ = try await server.cli("LPUSH", names[1], "x")
+                for number in 2...3 {
+                    let key = Fixture.key(number)
+                    try await store.set(key, try await Fixture.envelope(key, in: store))
+                }
+                let sights = zip(names, [garbage, list, garbage, list]).map { RedisStore.Sight($0, $1) }
+                #expect(try await store.takeAway(sights) == (runsScripts ? 2 : 4))
+                for number in 2...3 {
+                    let isThere = try await store.get(Fixture.key(number)) != nil
+                    #expect(isThere == runsScripts)
+                }
+            }
+        }
+    }
+
     /// What was made for one purpose leaves nothing behind but what expires by itself.
     @Test func discardingLeavesNoRecord() async throws {
         try await withRedisServer { server in
@@ -103,6 +129,27 @@ struct RedisStoreLifeTests {
             try await store.discard()
             #expect(try await server.cli("DBSIZE") == "0")
             await #expect(throws: StoreError.self) { _ = try await store.get(Fixture.key) }
+        }
+    }
+
+    /// After a purge of everything, all entries are of an epoch that is over.
+    @Test func eraseAsksOnceAboutAnEpochThatIsOver() async throws {
+        let (count, delay) = (400, Duration.milliseconds(10))
+        try await withRedisServer { server in
+            try await Fixture.withStore(server.url) { store in
+                for number in 0..<count {
+                    try await store.set(Fixture.key(number), try await Fixture.envelope(Fixture.key(number), in: store))
+                }
+            }
+            try await withFaultProxy(to: server.port) { proxy in
+                try await Fixture.withStore("redis://127.0.0.1:\(proxy.port)") { far in
+                    try await far.purge(.all)
+                    try await proxy.set(.delay(delay))
+                    let start = ContinuousClock.now
+                    #expect(try await far.erase() == count)
+                    #expect(ContinuousClock.now - start < delay * 2 * count)
+                }
+            }
         }
     }
 
