@@ -43,14 +43,17 @@ struct CanonicalNumber {
 
     /// Whether the value is zero.
     var isZero: Bool {
-        self.literal[self.integer].allSatisfy { $0 == UInt8(ascii: "0") }
+        // No literal but those of numbers below one begins with a zero.
+        if let first = self.literal.first, first > UInt8(ascii: "0") { return false }
+        return self.literal[self.integer].allSatisfy { $0 == UInt8(ascii: "0") }
             && self.literal[self.fraction].allSatisfy { $0 == UInt8(ascii: "0") }
     }
 
-    /// Whether the literal is in its canonical spelling for sure: an integer of ordinary size.
-    var isPlainInteger: Bool {
-        self.integer.upperBound == self.literal.count && self.integer.count <= 21
-            && !(self.isNegative && self.literal[self.integer.lowerBound] == UInt8(ascii: "0"))
+    /// Whether a literal that the scanner has accepted is in its canonical spelling for sure: an integer of ordinary size.
+    static func isPlainInteger(_ literal: UnsafeBufferPointer<UInt8>) -> Bool {
+        let first = literal.first == UInt8(ascii: "-") ? 1 : 0
+        guard literal.count - first <= 21, first == 0 || literal[first] != UInt8(ascii: "0") else { return false }
+        return literal[first...].allSatisfy { $0 &- UInt8(ascii: "0") < 10 }
     }
 
     /// Emits the canonical spelling.

@@ -167,7 +167,7 @@ extension Canonicalizer {
     }
 
     /// The index of the value of an object's member; nil where there is none, or it is no object.
-    private func member(_ name: StaticString, of object: Int) -> Int? {
+    private mutating func member(_ name: StaticString, of object: Int) -> Int? {
         guard self.tape[object].kind == .object else { return nil }
         var index = object + 1
         while index < Int(self.tape[object].next) {
@@ -200,7 +200,7 @@ extension Canonicalizer {
 
     // MARK: Blocks
 
-    private func blockKind(_ type: Int?) -> BlockKind {
+    private mutating func blockKind(_ type: Int?) -> BlockKind {
         guard let type, self.tape[type].kind == .string else { return .other }
         if self.isString(type, "text") { return .text }
         if self.isString(type, "tool_use") { return .toolUse }
@@ -300,7 +300,7 @@ extension Canonicalizer {
 
     /// Whether a tool's type is one of those that run at the client, or only look through the request's own tools. Any
     /// other may run on the server, now or in the future.
-    private func isClientTool(_ type: Int) -> Bool {
+    private mutating func isClientTool(_ type: Int) -> Bool {
         self.isString(type, "custom")
             || self.isString(type, "bash_20250124") || self.isString(type, "bash_20241022")
             || self.isString(type, "text_editor_20250728") || self.isString(type, "text_editor_20250429")
@@ -312,7 +312,7 @@ extension Canonicalizer {
             || self.isString(type, "tool_search_tool_regex_20251119") || self.isString(type, "tool_search_tool_regex")
     }
 
-    private func toolMember(_ member: JSONMember, _ role: Role, isMarked: Bool) -> Shape? {
+    private mutating func toolMember(_ member: JSONMember, _ role: Role, isMarked: Bool) -> Shape? {
         switch member.length {
         case 7: if case .tool(isToolset: true) = role, member.isNamed("configs") { return .part }
         case 13: if isMarked, member.isNamed("cache_control") { return nil }

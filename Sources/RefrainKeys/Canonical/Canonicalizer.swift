@@ -12,6 +12,9 @@
 /// answer. Whatever it does not know is a free-form value, which keeps its order and the spelling of its numbers.
 ///
 /// Memory: it reads the text and the tape at the positions that the scanner wrote, while both are alive.
+///
+/// Methods that only read are `mutating` too, unless they are inlined: the compiler copies all of a borrowed value to the
+/// stack for each call of one that is not.
 struct Canonicalizer: ~Copyable {
     /// What a value is, by its place in the request.
     enum Shape {
@@ -48,8 +51,7 @@ struct Canonicalizer: ~Copyable {
         case note
     }
 
-    let text: UnsafePointer<UInt8>
-    let textCount: Int
+    let text: JSONText
     let tape: UnsafePointer<JSONTapeEntry>
     let workspace: JSONWorkspace
     let options: KeyOptions
@@ -72,8 +74,7 @@ struct Canonicalizer: ~Copyable {
         _ text: UnsafeBufferPointer<UInt8>, workspace: JSONWorkspace, options: KeyOptions,
         bypassPolicy: BypassPolicy, writer: consuming CanonicalWriter
     ) {
-        self.text = text.baseAddress ?? UnsafePointer(workspace.output)
-        self.textCount = text.count
+        self.text = JSONText(text, or: workspace.output)
         self.tape = UnsafePointer(workspace.tape)
         self.workspace = workspace
         self.options = options
@@ -153,36 +154,31 @@ struct Canonicalizer: ~Copyable {
             return
         }
         let base = self.workspace.memberCount
-        self.pushMembers(of: index)
+        self.workspace.pushMembers(of: index, in: self.text)
         let count = self.workspace.memberCount - base
         defer { self.workspace.memberCount = base }
         JSONMember.sort(UnsafeMutableBufferPointer(start: self.workspace.members + base, count: count))
         let role = try self.role(of: base..<base + count, shape)
         var separator = UInt8(ascii: "{")
-        for member in base..<base + count {
-            let member = self.workspace.members[member]
+        var at = base
+        while at < base &+ count {
+            let member = self.workspace.members[at]
+            at &+= 1
             guard let child = try self.shape(of: member, in: shape, role) else { continue }
             self.writer.append(separator)
             separator = UInt8(ascii: ",")
-            self.writeString(member.index)
-            self.writer.append(UInt8(ascii: ":"))
-            try self.writeValue(member.index + 1, child)
+            let (name, value) = (self.tape[member.index], self.tape[member.index + 1])
+            if child == .free, name.isCanonical, value.isCanonical, value.start == name.end &+ 1 {
+                // Name, colon and value stand in the text as they are to be written.
+                self.writer.append(self.raw(name.start..<value.end))
+            } else {
+                self.writeString(member.index)
+                self.writer.append(UInt8(ascii: ":"))
+                try self.writeValue(member.index + 1, child)
+            }
         }
         if separator == UInt8(ascii: "{") { self.writer.append(separator) }
         self.writer.append(UInt8(ascii: "}"))
-    }
-
-    private func pushMembers(of object: Int) {
-        let end = Int(self.tape[object].next)
-        var index = object + 1
-        while index < end {
-            let name = self.content(index)
-            // An empty decoded name may have no address; no byte of it is read.
-            let bytes = name.baseAddress ?? self.text
-            let readable = self.tape[index].isEscaped ? name.count : self.textCount - Int(self.tape[index].start) - 1
-            self.workspace.push(JSONMember(bytes: bytes, length: name.count, readable: readable, index: index))
-            index = Int(self.tape[index + 1].next)
-        }
     }
 
     private mutating func writeNumber(_ index: Int) {
@@ -191,12 +187,11 @@ struct Canonicalizer: ~Copyable {
             return
         }
         let literal = self.raw(index)
-        let number = CanonicalNumber(literal)
-        if number.isPlainInteger {
+        if CanonicalNumber.isPlainInteger(literal) {
             self.writer.append(literal)
         } else {
             var spelling: [UInt8] = []
-            number.write { spelling.append($0) }
+            CanonicalNumber(literal).write { spelling.append($0) }
             spelling.withUnsafeBufferPointer { self.writer.append($0) }
         }
     }
@@ -224,7 +219,8 @@ struct Canonicalizer: ~Copyable {
                 self.writer.append(UInt8(ascii: isObject ? "{" : "["))
                 // As deep as the scanner was, whose stack this was.
                 self.workspace.open[depth] = JSONWorkspace.Container(
-                    index: entry.next, closer: UInt8(ascii: isObject ? "}" : "]"), mayRepeat: false, seen: 0)
+                    index: entry.next, closer: UInt8(ascii: isObject ? "}" : "]"), mayRepeat: false,
+                    seen: JSONNameFilter())
                 depth += 1
                 index += 1
                 if index < Int(entry.next) {
@@ -296,8 +292,14 @@ struct Canonicalizer: ~Copyable {
     /// A value's bytes as they stand.
     @inline(__always)
     func raw(_ index: Int) -> UnsafeBufferPointer<UInt8> {
-        let entry = self.tape[index]
-        return UnsafeBufferPointer(start: self.text + Int(entry.start), count: Int(entry.end &- entry.start))
+        self.raw(self.tape[index].start..<self.tape[index].end)
+    }
+
+    /// The bytes of the text in `range`.
+    @inline(__always)
+    private func raw(_ range: Range<UInt32>) -> UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(
+            start: self.text.bytes + Int(range.lowerBound), count: Int(range.upperBound &- range.lowerBound))
     }
 
     /// A string's decoded content.
@@ -315,7 +317,7 @@ struct Canonicalizer: ~Copyable {
         if self.tape[index].isEscaped { return self.isDecodedString(index, text) }
         let count = text.utf8CodeUnitCount
         return Int(self.tape[index].end &- self.tape[index].start) == count + 2
-            && memcmp(self.text + Int(self.tape[index].start) + 1, text.utf8Start, count) == 0
+            && memcmp(self.text.bytes + Int(self.tape[index].start) + 1, text.utf8Start, count) == 0
     }
 
     @inline(never)
@@ -334,7 +336,7 @@ struct Canonicalizer: ~Copyable {
     }
 
     /// The index of the value of the member called `name`, among members that were pushed.
-    func value(of name: StaticString, in members: Range<Int>) -> Int? {
+    mutating func value(of name: StaticString, in members: Range<Int>) -> Int? {
         for member in members where self.workspace.members[member].isNamed(name) {
             return self.workspace.members[member].index + 1
         }

@@ -7,8 +7,6 @@
 /// written. Nothing outlives the scan but the workspace.
 struct JSONScanner: ~Copyable {
     private let text: JSONText
-    private var position = 0
-
     private let workspace: JSONWorkspace
     private let limits: JSONLimits
     private let refusesDuplicates: Bool
@@ -18,15 +16,14 @@ struct JSONScanner: ~Copyable {
     private var tapeCapacity: Int
     private var depth = 0
     /// The container that the scanner is directly inside of; those around it are on the workspace's stack.
-    private var container = JSONWorkspace.Container(index: 0, closer: 0, mayRepeat: false, seen: 0)
+    private var container = JSONWorkspace.Container(index: 0, closer: 0, mayRepeat: false, seen: JSONNameFilter())
     /// Where the last thing stood that the canonical form spells otherwise.
     private var lastVariant = -1
 
     private init(
         _ bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits, refusesDuplicates: Bool, workspace: JSONWorkspace
     ) {
-        // An empty buffer may have no address; nothing is read from this one.
-        self.text = JSONText(bytes: bytes.baseAddress ?? UnsafePointer(workspace.output), count: bytes.count)
+        self.text = JSONText(bytes, or: workspace.output)
         self.workspace = workspace
         self.limits = limits
         self.refusesDuplicates = refusesDuplicates
@@ -52,101 +49,91 @@ struct JSONScanner: ~Copyable {
         workspace.tapeCount = scanner.tapeCount
     }
 
+    /// Scans the text. Where the scan is goes from function to function as a value, so that it stays in a register: the
+    /// next token cannot be looked for before it is known.
     private mutating func run() throws(JSONError) {
-        self.skipWhitespace()
+        var at = self.endOfWhitespace(0)
         value: while true {
-            // A value starts here.
-            let start = self.position
-            guard start < self.text.count else { throw JSONError(.unexpectedEnd, at: start) }
-            switch self.text.bytes[start] {
-            case UInt8(ascii: "\""): try self.string(isName: false)
+            // A value starts at `at`.
+            guard at < self.text.count else { throw JSONError(.unexpectedEnd, at: at) }
+            switch self.text.bytes[at] {
+            case UInt8(ascii: "\""): at = try self.string(at, isName: false)
             case UInt8(ascii: "{"):
-                try self.open(.object, closer: UInt8(ascii: "}"))
-                if !self.closes() {
-                    try self.name()
+                at = try self.open(.object, at, closer: UInt8(ascii: "}"))
+                if !self.closes(at) {
+                    at = try self.name(at)
                     continue value
                 }
-                try self.close()
+                at = try self.close(at)
             case UInt8(ascii: "["):
-                try self.open(.array, closer: UInt8(ascii: "]"))
-                if !self.closes() { continue value }
-                try self.close()
-            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try self.number()
-            case UInt8(ascii: "t"): try self.literal("true", .true)
-            case UInt8(ascii: "f"): try self.literal("false", .false)
-            case UInt8(ascii: "n"): try self.literal("null", .null)
-            default: throw JSONError(.unexpectedByte, at: start)
+                at = try self.open(.array, at, closer: UInt8(ascii: "]"))
+                if !self.closes(at) { continue value }
+                at = try self.close(at)
+            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): at = try self.number(at)
+            case UInt8(ascii: "t"): at = try self.literal("true", .true, at)
+            case UInt8(ascii: "f"): at = try self.literal("false", .false, at)
+            case UInt8(ascii: "n"): at = try self.literal("null", .null, at)
+            default: throw JSONError(.unexpectedByte, at: at)
             }
-            // A value ended here.
+            // A value ended before `at`.
             while true {
-                self.skipWhitespace()
+                at = self.endOfWhitespace(at)
                 guard self.depth > 0 else {
-                    guard self.position == self.text.count else { throw JSONError(.trailingBytes, at: self.position) }
+                    guard at == self.text.count else { throw JSONError(.trailingBytes, at: at) }
                     return
                 }
-                guard self.position < self.text.count else { throw JSONError(.unexpectedEnd, at: self.position) }
-                let byte = self.text.bytes[self.position]
+                guard at < self.text.count else { throw JSONError(.unexpectedEnd, at: at) }
+                let byte = self.text.bytes[at]
                 if byte == UInt8(ascii: ",") {
-                    self.position += 1
-                    self.skipWhitespace()
-                    if self.container.closer == UInt8(ascii: "}") { try self.name() }
+                    at = self.endOfWhitespace(at &+ 1)
+                    if self.container.closer == UInt8(ascii: "}") { at = try self.name(at) }
                     continue value
                 }
-                guard byte == self.container.closer else { throw JSONError(.unexpectedByte, at: self.position) }
-                try self.close()
+                guard byte == self.container.closer else { throw JSONError(.unexpectedByte, at: at) }
+                at = try self.close(at)
             }
         }
     }
 
     // MARK: Containers
 
+    /// Enters the container that begins at `start`. Returns where its content begins.
     @inline(__always)
-    private mutating func open(_ kind: JSONKind, closer: UInt8) throws(JSONError) {
-        guard self.depth < self.limits.depth else { throw JSONError(.tooDeep, at: self.position) }
+    private mutating func open(_ kind: JSONKind, _ start: Int, closer: UInt8) throws(JSONError) -> Int {
+        guard self.depth < self.limits.depth else { throw JSONError(.tooDeep, at: start) }
         if self.depth == self.workspace.openCapacity { self.workspace.growOpen(used: self.depth) }
         self.workspace.open[self.depth] = self.container
         self.depth += 1
         self.container = JSONWorkspace.Container(
-            index: UInt32(truncatingIfNeeded: self.tapeCount), closer: closer, mayRepeat: false, seen: 0)
-        try self.append(kind, from: self.position, to: self.position, isEscaped: false, isCanonical: false)
-        self.position += 1
-        self.skipWhitespace()
+            index: UInt32(truncatingIfNeeded: self.tapeCount), closer: closer, mayRepeat: false, seen: JSONNameFilter())
+        try self.append(kind, from: start, to: start, isEscaped: false, isCanonical: false)
+        return self.endOfWhitespace(start &+ 1)
     }
 
-    /// Whether the container ends before it has any content.
+    /// Whether the container ends at `start`, before it has any content.
     @inline(__always)
-    private func closes() -> Bool {
-        self.position < self.text.count && self.text.bytes[self.position] == self.container.closer
+    private func closes(_ start: Int) -> Bool {
+        start < self.text.count && self.text.bytes[start] == self.container.closer
     }
 
+    /// Leaves the container whose last byte is at `last`. Returns the position after it.
     @inline(__always)
-    private mutating func close() throws(JSONError) {
-        self.position += 1
+    private mutating func close(_ last: Int) throws(JSONError) -> Int {
         let index = Int(self.container.index)
-        self.tape[index].end = UInt32(truncatingIfNeeded: self.position)
+        self.tape[index].end = UInt32(truncatingIfNeeded: last &+ 1)
         self.tape[index].next = UInt32(truncatingIfNeeded: self.tapeCount)
         self.tape[index].isCanonical = self.lastVariant < Int(self.tape[index].start)
         if self.container.mayRepeat { try self.refuseDuplicates(in: index) }
         self.depth -= 1
         self.container = self.workspace.open[self.depth]
+        return last &+ 1
     }
 
     @inline(never)
     private func refuseDuplicates(in object: Int) throws(JSONError) {
         let workspace = self.workspace
         workspace.memberCount = 0
-        let end = self.tapeCount
-        var index = object + 1
-        while index < end {
-            let entry = self.tape[index]
-            var name = UnsafeBufferPointer(
-                start: self.text.bytes + Int(entry.start) + 1, count: Int(entry.end - entry.start) - 2)
-            if entry.isEscaped { name = workspace.decoded(name) }
-            // An empty decoded name may have no address; no byte of it is read.
-            let bytes = name.baseAddress ?? self.text.bytes
-            workspace.push(JSONMember(bytes: bytes, length: name.count, readable: name.count, index: index))
-            index = Int(self.tape[index + 1].next)
-        }
+        workspace.pushMembers(of: object, in: self.text)
         let members = UnsafeMutableBufferPointer(start: workspace.members, count: workspace.memberCount)
         JSONMember.sort(members)
         if let repeated = JSONMember.repeated(in: members) {
@@ -161,62 +148,55 @@ struct JSONScanner: ~Copyable {
     private mutating func append(
         _ kind: JSONKind, from start: Int, to end: Int, isEscaped: Bool, isCanonical: Bool
     ) throws(JSONError) {
-        if self.tapeCount == self.tapeCapacity { try self.growTape() }
+        if self.tapeCount == self.tapeCapacity { try self.growTape(at: end) }
         self.tape[self.tapeCount] = JSONTapeEntry(
             start: UInt32(truncatingIfNeeded: start), end: UInt32(truncatingIfNeeded: end),
-            next: UInt32(truncatingIfNeeded: self.tapeCount + 1), kind: kind, isEscaped: isEscaped,
+            next: UInt32(truncatingIfNeeded: self.tapeCount &+ 1), kind: kind, isEscaped: isEscaped,
             isCanonical: isCanonical)
-        self.tapeCount += 1
+        self.tapeCount &+= 1
     }
 
     @inline(never)
-    private mutating func growTape() throws(JSONError) {
-        guard self.tapeCount < self.limits.values else { throw JSONError(.tooManyValues, at: self.position) }
+    private mutating func growTape(at position: Int) throws(JSONError) {
+        guard self.tapeCount < self.limits.values else { throw JSONError(.tooManyValues, at: position) }
         self.workspace.growTape(used: self.tapeCount)
         self.tape = self.workspace.tape
         self.tapeCapacity = min(self.workspace.tapeCapacity, self.limits.values)
     }
 
     @inline(__always)
-    private mutating func skipWhitespace() {
-        guard self.position < self.text.count, self.text.bytes[self.position] <= 0x20 else { return }
-        let end = self.text.endOfWhitespace(self.position)
-        if end > self.position { self.lastVariant = self.position }
-        self.position = end
+    private mutating func endOfWhitespace(_ start: Int) -> Int {
+        guard start < self.text.count, self.text.bytes[start] <= 0x20 else { return start }
+        let end = self.text.endOfWhitespace(start)
+        if end > start { self.lastVariant = start }
+        return end
     }
 
-    /// Scans a member's name and its colon, and stops at the member's value.
+    /// Scans a member's name and its colon. Returns where the member's value begins.
     @inline(__always)
-    private mutating func name() throws(JSONError) {
-        guard self.position < self.text.count else { throw JSONError(.unexpectedEnd, at: self.position) }
-        guard self.text.bytes[self.position] == UInt8(ascii: "\"") else {
-            throw JSONError(.unexpectedByte, at: self.position)
-        }
-        try self.string(isName: true)
-        self.skipWhitespace()
-        guard self.position < self.text.count else { throw JSONError(.unexpectedEnd, at: self.position) }
-        guard self.text.bytes[self.position] == UInt8(ascii: ":") else {
-            throw JSONError(.unexpectedByte, at: self.position)
-        }
-        self.position += 1
-        self.skipWhitespace()
+    private mutating func name(_ start: Int) throws(JSONError) -> Int {
+        guard start < self.text.count else { throw JSONError(.unexpectedEnd, at: start) }
+        guard self.text.bytes[start] == UInt8(ascii: "\"") else { throw JSONError(.unexpectedByte, at: start) }
+        let colon = self.endOfWhitespace(try self.string(start, isName: true))
+        guard colon < self.text.count else { throw JSONError(.unexpectedEnd, at: colon) }
+        guard self.text.bytes[colon] == UInt8(ascii: ":") else { throw JSONError(.unexpectedByte, at: colon) }
+        return self.endOfWhitespace(colon &+ 1)
     }
 
     @inline(__always)
-    private mutating func string(isName: Bool) throws(JSONError) {
-        let start = self.position
-        var isEscaped = false
-        var isCanonical = true
-        let end = try self.text.endOfString(start, &isEscaped, &isCanonical)
-        self.position = end
-        if !isCanonical { self.lastVariant = start }
-        self.position = end
-        if isName, self.refusesDuplicates { self.noteName(from: start + 1, to: end - 1, isEscaped: isEscaped) }
-        try self.append(.string, from: start, to: end, isEscaped: isEscaped, isCanonical: isCanonical)
+    private mutating func string(_ start: Int, isName: Bool) throws(JSONError) -> Int {
+        let string = try self.text.endOfString(start)
+        if !string.isCanonical { self.lastVariant = start }
+        if isName, self.refusesDuplicates {
+            self.noteName(from: start &+ 1, to: string.end &- 1, isEscaped: string.isEscaped)
+        }
+        try self.append(
+            .string, from: start, to: string.end, isEscaped: string.isEscaped, isCanonical: string.isCanonical)
+        return string.end
     }
 
-    /// Sets the name's bit among those that the object has seen. A set bit, or an escape, makes the object one to look
-    /// at when it ends: most never are.
+    /// Notes the name among those that the object has seen. One that may have been there before, or an escape, makes the
+    /// object one to look at when it ends: most never are.
     @inline(__always)
     private mutating func noteName(from start: Int, to end: Int, isEscaped: Bool) {
         guard !isEscaped, end >= 8 else {
@@ -227,23 +207,21 @@ struct JSONScanner: ~Copyable {
         // The name's last eight bytes, or all of it where it is shorter: what stands before it is shifted out.
         var word = UnsafeRawPointer(self.text.bytes + (end &- 8)).loadUnaligned(as: UInt64.self).littleEndian
         if length < 8 { word = length == 0 ? 0 : word >> (64 &- 8 &* length) }
-        let bit: UInt64 = 1 << (((word ^ length) &* 0x9E37_79B9_7F4A_7C15) >> 58)
-        if self.container.seen & bit != 0 { self.container.mayRepeat = true }
-        self.container.seen |= bit
+        if self.container.seen.insert(word ^ length) { self.container.mayRepeat = true }
     }
 
     @inline(__always)
-    private mutating func literal(_ literal: StaticString, _ kind: JSONKind) throws(JSONError) {
-        let start = self.position
-        self.position = try self.text.endOfLiteral(literal, start)
-        try self.append(kind, from: start, to: self.position, isEscaped: false, isCanonical: true)
+    private mutating func literal(_ literal: StaticString, _ kind: JSONKind, _ start: Int) throws(JSONError) -> Int {
+        let end = try self.text.endOfLiteral(literal, start)
+        try self.append(kind, from: start, to: end, isEscaped: false, isCanonical: true)
+        return end
     }
 
     @inline(__always)
-    private mutating func number() throws(JSONError) {
-        let start = self.position
-        self.position = try self.text.endOfNumber(start)
-        try self.append(.number, from: start, to: self.position, isEscaped: false, isCanonical: true)
+    private mutating func number(_ start: Int) throws(JSONError) -> Int {
+        let end = try self.text.endOfNumber(start)
+        try self.append(.number, from: start, to: end, isEscaped: false, isCanonical: true)
+        return end
     }
 }
 

@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// The bytes of a text that is being scanned, and how its tokens end.
 ///
 /// It is apart from the scanner so that reading leaves the scanner's state in registers. Every read is below ``count``.
@@ -5,32 +13,49 @@ struct JSONText: BitwiseCopyable {
     let bytes: UnsafePointer<UInt8>
     let count: Int
 
-    /// The end of the string whose opening quote is at `start`, one past its closing quote.
+    /// How a string ends, and how it is spelt.
+    struct StringEnd {
+        /// One past its closing quote.
+        var end: Int
+        /// Whether it holds a backslash.
+        var isEscaped = false
+        /// Whether it holds no escape that the canonical form spells otherwise.
+        var isCanonical = true
+    }
+
+    /// The end of the string whose opening quote is at `start`.
     ///
     /// Plain text is passed over sixteen bytes at a time; escapes and what is not ASCII are looked at one by one.
-    ///
-    /// - Parameters:
-    ///   - isEscaped: Set where the string holds a backslash.
-    ///   - isCanonical: Cleared where it holds an escape that the canonical form spells otherwise.
     @inline(__always)
-    func endOfString(
-        _ start: Int, _ isEscaped: inout Bool, _ isCanonical: inout Bool
-    ) throws(JSONError) -> Int {
-        var at = start &+ 1
-        while true {
-            at = self.endOfPlain(at)
-            guard at < self.count else { throw JSONError(.unexpectedEnd, at: self.count) }
+    func endOfString(_ start: Int) throws(JSONError) -> StringEnd {
+        let at = self.endOfPlain(start &+ 1)
+        // Nearly all strings end here.
+        if at < self.count, self.bytes[at] == UInt8(ascii: "\"") { return StringEnd(end: at &+ 1) }
+        return try self.endOfString(after: at)
+    }
+
+    /// The end of a string that is plain before `start`.
+    @inline(never)
+    private func endOfString(after start: Int) throws(JSONError) -> StringEnd {
+        var result = StringEnd(end: start)
+        var at = start
+        while at < self.count {
             let byte = self.bytes[at]
-            if byte == UInt8(ascii: "\"") { return at + 1 }
+            if byte == UInt8(ascii: "\"") {
+                result.end = at &+ 1
+                return result
+            }
             if byte == UInt8(ascii: "\\") {
-                isEscaped = true
-                at = try self.endOfEscape(at, &isCanonical)
+                result.isEscaped = true
+                at = try self.endOfEscape(at, &result.isCanonical)
             } else if byte >= 0x80 {
                 at = try self.endOfNonASCII(at)
             } else {
                 throw JSONError(.controlCharacter, at: at)
             }
+            at = self.endOfPlain(at)
         }
+        throw JSONError(.unexpectedEnd, at: self.count)
     }
 
     /// The first byte from `start` on that is a quote, a backslash, a control character or not ASCII; or the end of
@@ -66,13 +91,13 @@ struct JSONText: BitwiseCopyable {
         return at
     }
 
-    /// A byte of ones for each byte that is special. As signed numbers, control characters and all that is not ASCII
-    /// are the ones below the space.
+    /// A byte of ones for each byte that is special. With the second bit turned over, quotes come to stand directly above
+    /// the control characters; and all that is not ASCII is below these, as signed numbers.
     @inline(__always)
     private static func special(_ bytes: SIMD16<Int8>) -> SIMD2<UInt64> {
         // Only with the types spelt out is each of these one instruction; otherwise they are loops.
         let mask =
-            (bytes .< SIMD16<Int8>(repeating: 0x20)) .| (bytes .== SIMD16<Int8>(repeating: 0x22))
+            ((bytes ^ SIMD16<Int8>(repeating: 0x02)) .< SIMD16<Int8>(repeating: 0x21))
             .| (bytes .== SIMD16<Int8>(repeating: 0x5C))
         return unsafeBitCast(mask, to: SIMD2<UInt64>.self)
     }
@@ -191,13 +216,17 @@ struct JSONText: BitwiseCopyable {
 
     /// The end of `literal` at `start`.
     func endOfLiteral(_ literal: StaticString, _ start: Int) throws(JSONError) -> Int {
+        let end = start + literal.utf8CodeUnitCount
+        if end <= self.count, memcmp(self.bytes + start, literal.utf8Start, literal.utf8CodeUnitCount) == 0 {
+            return end
+        }
         for index in 0..<literal.utf8CodeUnitCount {
             guard start + index < self.count else { throw JSONError(.unexpectedEnd, at: self.count) }
             guard self.bytes[start + index] == literal.utf8Start[index] else {
                 throw JSONError(.unexpectedByte, at: start + index)
             }
         }
-        return start + literal.utf8CodeUnitCount
+        return end
     }
 
     /// The end of the white space at `start`.
@@ -215,5 +244,15 @@ struct JSONText: BitwiseCopyable {
             }
         }
         return at
+    }
+}
+
+extension JSONText {
+    /// Creates a view of `bytes`.
+    ///
+    /// - Parameter address: What stands for the address of an empty buffer that has none. Nothing is read there.
+    init(_ bytes: UnsafeBufferPointer<UInt8>, or address: UnsafeMutablePointer<UInt8>) {
+        self.bytes = bytes.baseAddress ?? UnsafePointer(address)
+        self.count = bytes.count
     }
 }

@@ -20,8 +20,8 @@ package final class JSONWorkspace: @unchecked Sendable {
         var closer: UInt8
         /// Whether two of its members so far may have one name.
         var mayRepeat: Bool
-        /// A bit for each member name so far, by a small hash of it.
-        var seen: UInt64
+        /// The member names so far.
+        var seen: JSONNameFilter
     }
 
     /// The values of the text, ``tapeCount`` of them.
@@ -98,9 +98,30 @@ package final class JSONWorkspace: @unchecked Sendable {
         self.openCapacity = capacity
     }
 
+    /// Pushes the members of the object at `object` on the tape of `text`. Pointers into ``members`` are invalid afterwards.
+    func pushMembers(of object: Int, in text: JSONText) {
+        let end = Int(self.tape[object].next)
+        var index = object + 1
+        while index < end {
+            let name = self.tape[index]
+            let content = text.bytes + Int(name.start) + 1
+            let length = Int(name.end &- name.start) - 2
+            if name.isEscaped {
+                let decoded = self.decoded(UnsafeBufferPointer(start: content, count: length))
+                // An empty decoded name may have no address; no byte of it is read.
+                let bytes = decoded.baseAddress ?? content
+                self.push(JSONMember(bytes: bytes, length: decoded.count, readable: decoded.count, index: index))
+            } else {
+                let readable = text.count - Int(name.start) - 1
+                self.push(JSONMember(bytes: content, length: length, readable: readable, index: index))
+            }
+            index = Int(self.tape[index + 1].next)
+        }
+    }
+
     /// Pushes a member. Pointers into ``members`` are invalid afterwards.
     @inline(__always)
-    func push(_ member: JSONMember) {
+    private func push(_ member: JSONMember) {
         if self.memberCount == self.memberCapacity { self.growMembers() }
         self.members[self.memberCount] = member
         self.memberCount += 1
@@ -144,29 +165,28 @@ extension JSONWorkspace {
     /// Each thread has a stripe, which it shares with few others: one lock for all would be what keeps two threads from
     /// doing twice what one does.
     enum Pool {
-        /// How many stripes there are.
+        /// How many stripes there are. Each keeps one; more may be in use.
         static let stripes = 16
-        /// How many a stripe keeps; more may be in use.
-        static let limit = 1
         /// The largest that is kept, in bytes.
         static let byteLimit = 4 << 20
 
-        private static let idle = LockedStripes(count: Self.stripes) { _ in
-            var workspaces: [JSONWorkspace] = []
-            workspaces.reserveCapacity(Self.limit)
-            return workspaces
-        }
+        private static let idle = LockedStripes(count: Self.stripes) { _ in nil as JSONWorkspace? }
 
         /// A workspace that nobody else has.
         static func take() -> JSONWorkspace {
-            Self.idle.withLock(Self.stripe) { $0.popLast() } ?? JSONWorkspace()
+            Self.idle.withLock(Self.stripe) { $0.take() } ?? JSONWorkspace()
         }
 
         /// Takes back a workspace that the caller no longer touches.
         static func give(_ workspace: JSONWorkspace) {
             workspace.reset()
             guard workspace.retainedBytes <= Self.byteLimit else { return }
-            Self.idle.withLock(Self.stripe) { if $0.count < Self.limit { $0.append(workspace) } }
+            // One that is there already is freed after unlocking.
+            _ = Self.idle.withLock(Self.stripe) { kept in
+                let former = kept.take()
+                kept = workspace
+                return former
+            }
         }
 
         /// The running thread's. Threads are at addresses of which only the upper bits differ, so these are mixed.
