@@ -57,9 +57,13 @@ extension ResponseCache {
                 flight.completed(answer)
                 self.table.withLock { $0.remove(flight) }
                 switch storing {
-                case .stored(let envelope):
+                case .stored(let envelope, let isTooLargeForMemory):
                     // Its callers have their answer; nobody waits for this.
-                    return await self.second?.set(envelope) ?? .stored
+                    let verdict = await self.second?.set(envelope) ?? .stored
+                    if isTooLargeForMemory {
+                        if verdict == .stored { self.counters.stored.add() } else { self.counters.refused(.tooLarge) }
+                    }
+                    return verdict
                 case .unstorable: return .unstorable
                 case .notStored: return .failed
                 }
@@ -136,8 +140,8 @@ extension ResponseCache {
 
     /// What became of storing an answer.
     private enum Storing {
-        /// It is to be kept in the second tier too.
-        case stored(Envelope)
+        /// It is to be kept in the second tier too; or only there, which decides whether it counts as stored.
+        case stored(Envelope, isTooLargeForMemory: Bool)
         /// An answer of its kind is never stored.
         case unstorable
         /// This one is not.
@@ -304,7 +308,12 @@ extension ResponseCache {
             headers: HeaderRules.stored(headers, as: form), body: body)
         switch self.memory.insert(envelope, now: now) {
         case .stored: self.counters.stored.add()
-        case .tooLarge: self.counters.refused(.tooLarge)
+        case .tooLarge:
+            guard self.second != nil else {
+                self.counters.refused(.tooLarge)
+                return .unstorable
+            }
+            return .stored(envelope, isTooLargeForMemory: true)
         case .expired, .superseded: self.counters.refused(.expired)
         case .invalidated:
             self.counters.refused(.purged)
@@ -313,7 +322,7 @@ extension ResponseCache {
             self.counters.refused(.closed)
             return .notStored
         }
-        return .stored(envelope)
+        return .stored(envelope, isTooLargeForMemory: false)
     }
 }
 

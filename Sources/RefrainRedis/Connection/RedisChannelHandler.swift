@@ -105,7 +105,9 @@ final class RedisChannelHandler: ChannelInboundHandler {
             try buffer.withUnsafeReadableBytes { try self.read($0) }
         } catch {
             // What came before it was right, and has been delivered.
-            self.failForNonsense(StoreError(.corrupt, "what came is not Redis's protocol"))
+            let isTooMuch = [RESPError.Code.tooLarge, .tooManyElements, .tooDeep].contains((error as? RESPError)?.code)
+            self.failForNonsense(
+                StoreError(.corrupt, isTooMuch ? "a reply is too large" : "what came is not Redis's protocol"))
         }
         if case .serving(let connection) = self.phase { connection.release(self.machine.takeReleasedBytes()) }
     }

@@ -30,7 +30,7 @@ extension StoreError {
         case NIOSSLError.failedToLoadCertificate, NIOSSLError.failedToLoadPrivateKey:
             self.init(.unavailable, "TLS failure: a certificate or key file cannot be read")
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
-            self.init(.unavailable, "TLS failure: \(error)")
+            self.init(.unavailable, Self.text(handshake: "\(error)"))
         default: self.init(.unavailable, "the connection failed")
         }
     }
@@ -64,6 +64,8 @@ extension StoreError {
         }
         if reason.contains("WRONG_VERSION_NUMBER") { return "TLS failure: the server does not speak TLS" }
         if reason.contains("CERTIFICATE_REQUIRED") { return "TLS failure: the server asks for a client certificate" }
-        return "TLS failure: \(reason)"
+        // BoringSSL names its reason before the line of its source.
+        guard let name = reason.firstRange(of: "OPENSSL_internal:")?.upperBound else { return "TLS failure" }
+        return "TLS failure: \(reason[name...].prefix { $0 == "_" || $0.isLetter || $0.isNumber })"
     }
 }

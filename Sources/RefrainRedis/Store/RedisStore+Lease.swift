@@ -8,6 +8,8 @@ extension RedisStore {
     /// What stands in place of a lease where waiting for one is in vain, and for how long, in milliseconds.
     static let unstorable = "unstorable"
     static let unstorableMilliseconds: Int64 = 60_000
+    /// More bytes than any lease has. What stands in a lease's place may be 512 MB that others have put there.
+    private static let tooLong = 64
 
     /// How long a lease lasts unless it is renewed.
     public var leaseDuration: Duration { self.configuration.leaseDuration }
@@ -25,7 +27,7 @@ extension RedisStore {
             replies = try await self.client.send([
                 RESPCommand(
                     "SET", .text(name), .text(lease.token), "NX", "PX", .integer(self.leaseDuration.wholeMilliseconds)),
-                RESPCommand("GET", .text(name)),
+                Self.look(at: name),
                 RedisCommands.prefix(of: self.names.value(key)),
             ])
         } catch {
@@ -51,7 +53,7 @@ extension RedisStore {
             throw RESPValue.unexpected
         } else if replies[1] == .bulk(Array(Self.unstorable.utf8)) {
             holder = .everybody
-        } else if replies[1].isWrongType {
+        } else if Self.isNoLease(replies[1]) {
             self.takeAwayIfNoLease(key)
             holder = .everybody
         } else {
@@ -144,22 +146,33 @@ extension RedisStore {
             guard reply.refusesCommand else { return try reply.checked() }
             self.runsScripts.store(false, ordering: .relaxed)
         }
-        guard let value = try await self.client.send(RESPCommand("GET", .text(name))).bytes(),
+        guard let value = try await self.client.send(Self.look(at: name)).bytes(),
             value.elementsEqual(lease.token.utf8)
         else { return .integer(0) }
         return try await self.client.send(command).checked()
     }
 
+    private static let isHeld = "redis.call('getrange', KEYS[1], 0, \(tooLong - 1)) == ARGV[1]"
     private static let renewing = """
-        if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0
+        if \(isHeld) then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0
         """
     private static let marking = """
-        if redis.call('get', KEYS[1]) == ARGV[1] then
-        redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end return 0
+        if \(isHeld) then redis.call('set', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1 end return 0
         """
     private static let deleting = """
-        if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0
+        if \(isHeld) then return redis.call('del', KEYS[1]) end return 0
         """
+
+    /// Reads what stands in a lease's place, as far as a lease can reach. An absent key gives an empty string.
+    private static func look(at name: String) -> RESPCommand {
+        RedisCommands.range(of: name, through: self.tooLong - 1)
+    }
+
+    /// Whether a reply says that something stands in a lease's place that is none.
+    static func isNoLease(_ reply: RESPValue) -> Bool {
+        if case .bulk(let bytes?) = reply { return bytes.count >= self.tooLong }
+        return reply.isWrongType
+    }
 
     private static func token() -> String {
         String(UInt64.random(in: .min ... .max), radix: 16) + "-" + String(UInt64.random(in: .min ... .max), radix: 16)

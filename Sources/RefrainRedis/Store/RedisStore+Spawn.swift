@@ -50,14 +50,13 @@ extension RedisStore {
         }
     }
 
-    /// Takes away what stands in place of a key's lease, if it is of another type: until it is gone, nobody gets one.
+    /// Takes away what stands in place of a key's lease, if it is none: until it is gone, nobody gets one.
     func takeAwayIfNoLease(_ key: RequestKey) {
         let name = self.names.lease(key)
         self.examine(name) { () throws(StoreError) in
-            guard let reply = try await self.client.sendInStep(RESPCommand("GET", .text(name)), lane: .small) else {
-                return .notProved
-            }
-            return reply.isWrongType ? .useless(Sight(name, reply)) : .inOrder
+            let look = RedisCommands.range(of: name, through: Sight.beginning - 1)
+            guard let reply = try await self.client.sendInStep(look, lane: .small) else { return .notProved }
+            return Self.isNoLease(reply) ? .useless(Sight(name, reply)) : .inOrder
         }
     }
 

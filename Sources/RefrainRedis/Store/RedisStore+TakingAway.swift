@@ -14,7 +14,7 @@ extension RedisStore {
         /// The first ``beginning`` bytes of a string. When an envelope was made is among them.
         let bytes: [UInt8]
 
-        /// What a `GETRANGE` or `GET` of the key was answered.
+        /// What a `GETRANGE` of the key's beginning was answered.
         init(_ name: String, _ reply: RESPValue) {
             self.name = name
             self.isString = !reply.isWrongType

@@ -210,6 +210,22 @@ final class LateLeases: LeasingStore {
         #expect(self.tier.gets == 3)
     }
 
+    /// What is too large for memory counts as stored where the tier has taken it.
+    @Test(arguments: [true, false])
+    func whatMemoryCannotHoldTheTierMay(works: Bool) async throws {
+        self.tier.behaviour = works ? .works : .fails
+        let cache = ResponseCache(
+            memory: MemoryStore(
+                .init(bytes: 4_096, maximumEntryShare: 0.1), generations: self.generations, time: self.clock.time),
+            second: .init(self.tier, generations: self.generations, tier: .redis), time: self.clock.time)
+        let upstream = ScriptedUpstream(message: SampleMessage.json(String(repeating: "x", count: 2_000)))
+        _ = try await self.respond(cache, upstream)
+        await until { cache.table.withLock { $0.isIdle } }
+        #expect(cache.statistics.stored == (works ? 1 : 0))
+        #expect(cache.statistics.refused == (works ? [:] : [.tooLarge: 1]))
+        #expect(try await self.respond(cache, upstream).cache == (works ? .hit(.redis, age: .zero) : .miss(.absent)))
+    }
+
     @Test func aTierThatRefusesIsAskedOn() async throws {
         self.tier.behaviour = .refuses
         let cache = self.instance()

@@ -16,7 +16,7 @@ import Testing
             case "SET":
                 token.withLock { $0 = command[2] }
                 peer.bulk(Array(command[2].utf8))
-            case "GET": peer.write("+OK\r\n")
+            case "GETRANGE" where command[1].hasSuffix(":l"): peer.write("+OK\r\n")
             case "EVAL":
                 returned.withLock { $0 = command.last }
                 peer.write(":1\r\n")
@@ -82,11 +82,11 @@ import Testing
                 token.withLock { $0 = command[2] }
                 if replies == .slipped { peer.write("-ERR of another command\r\n") }
                 peer.write("+OK\r\n")
-            case "GET":
+            case "GETRANGE" where command[1].hasSuffix(":l"):
                 switch replies {
                 case .own, .slipped: peer.bulk(Array(token.withLock { $0 }.utf8))
                 case .anothers: peer.bulk(Array("another's".utf8))
-                case .gone: peer.write("$-1\r\n")
+                case .gone: peer.write("$0\r\n\r\n")
                 }
             case "EVAL":
                 returned.withLock { $0 = command.last }

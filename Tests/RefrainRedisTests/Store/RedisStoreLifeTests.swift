@@ -120,6 +120,29 @@ struct RedisStoreLifeTests {
         }
     }
 
+    /// What stands in a lease's place keeps everybody from getting one; and it may be larger than any reply that is read.
+    @Test(arguments: [true, false], [["LPUSH", "x"], ["SETRANGE", "\(100 << 20)", "x"]])
+    func whatIsNoLeaseIsTakenAway(runsScripts: Bool, command: [String]) async throws {
+        try await withRedisServer { server in
+            try await Fixture.withStore(server.url) { store in
+                store.runsScripts.store(runsScripts, ordering: .relaxed)
+                let name = store.names.lease(Fixture.key)
+                let words = [command[0], name] + command.dropFirst()
+                func put() async throws { try await server.call(words.map { Array($0.utf8) }) }
+                try await put()
+                #expect(try await store.lease(Fixture.key).holder == .everybody)
+                try await Fixture.until { try await server.cli("EXISTS", name) == "0" }
+                guard case .asker(let lease) = try await store.lease(Fixture.key).holder else {
+                    throw Fixture.TimedOut()
+                }
+                try await server.cli("DEL", name)
+                try await put()
+                if command[0] == "SETRANGE" { #expect(try await !store.renew(lease)) }
+                #expect(store.client.statistics.protocolErrors == 0)
+            }
+        }
+    }
+
     /// What was made for one purpose leaves nothing behind but what expires by itself.
     @Test func discardingLeavesNoRecord() async throws {
         try await withRedisServer { server in

@@ -70,6 +70,9 @@ extension RedisServer {
         }
     }()
 
+    /// Whether it can be made to answer `LOADING` for long: it looks at its clients between any two keys.
+    static var loadsSlowly: Bool { (self.majorVersion ?? 0) >= 7 }
+
     /// Whether a server and what makes its certificates are installed.
     static var isTLSAvailable: Bool { self.isAvailable && RedisCertificates.isAvailable }
 
@@ -97,7 +100,8 @@ extension RedisServer {
             let rights = user.rights.joined(separator: " ")
             lines += ["user default off", "user \(user.name) on >\(user.password) \(rights)"]
         }
-        if self.options.allowsDebug { lines.append("enable-debug-command yes") }
+        // Before, it always was.
+        if self.options.allowsDebug, (RedisServer.majorVersion ?? 0) >= 7 { lines.append("enable-debug-command yes") }
         return (lines + self.options.configuration).joined(separator: "\n") + "\n"
     }
 
