@@ -126,9 +126,9 @@ extension RunCommand {
                 throw ValidationError("cannot read \(command.file) or write the output: \(error)")
             }
             progress.clear()
-            // Answers that never came are among the errors already.
-            let refused = claude.cache.statistics.refused.filter { ![.status, .failed].contains($0.key) }
             await claude.shutdown()
+            // Answers that never came are among the errors already. What the second tier has taken is known only now.
+            let refused = claude.cache.statistics.refused.filter { ![.status, .failed, .closed].contains($0.key) }
             return collected.withLock { report in
                 report.upstreamCalls = transport.count
                 report.notStored = Dictionary(uniqueKeysWithValues: refused.map { ($0.key.description, $0.value) })

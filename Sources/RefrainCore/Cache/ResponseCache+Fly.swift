@@ -142,7 +142,7 @@ extension ResponseCache {
     private enum Storing {
         /// It is to be kept in the second tier too; or only there, which decides whether it counts as stored.
         case stored(Envelope, isTooLargeForMemory: Bool)
-        /// An answer of its kind is never stored.
+        /// An answer of its kind, or its size, is never stored.
         case unstorable
         /// This one is not.
         case notStored

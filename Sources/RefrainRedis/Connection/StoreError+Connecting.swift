@@ -29,6 +29,11 @@ extension StoreError {
             self.init(.unavailable, "TLS failure: a certificate or key file does not exist")
         case NIOSSLError.failedToLoadCertificate, NIOSSLError.failedToLoadPrivateKey:
             self.init(.unavailable, "TLS failure: a certificate or key file cannot be read")
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname:
+            self.init(.unavailable, "TLS failure: the server's certificate is for another name")
+        case let error as NIOSSLExtraError
+        where [.serverHostnameImpossibleToMatch, .cannotUseIPAddressInSNI, .invalidSNIHostname].contains(error):
+            self.init(.unavailable, "TLS failure: the server's name cannot be one for TLS")
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
             self.init(.unavailable, Self.text(handshake: "\(error)"))
         default: self.init(.unavailable, "the connection failed")
@@ -64,6 +69,7 @@ extension StoreError {
         }
         if reason.contains("WRONG_VERSION_NUMBER") { return "TLS failure: the server does not speak TLS" }
         if reason.contains("CERTIFICATE_REQUIRED") { return "TLS failure: the server asks for a client certificate" }
+        if reason.contains("EOF during handshake") { return "TLS failure: the server closed the connection" }
         // BoringSSL names its reason before the line of its source.
         guard let name = reason.firstRange(of: "OPENSSL_internal:")?.upperBound else { return "TLS failure" }
         return "TLS failure: \(reason[name...].prefix { $0 == "_" || $0.isLetter || $0.isNumber })"

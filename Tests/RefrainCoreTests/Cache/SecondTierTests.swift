@@ -305,6 +305,7 @@ final class LateLeases: LeasingStore {
         let upstream = ScriptedUpstream(message: CacheFixture.message)
         async let answer = self.respond(cache, upstream)
         await until { tier.asked != nil }
+        await self.clock.waitForSleepers(1)
         self.clock.advance(by: .milliseconds(50))
         #expect(try await answer.cache == .miss(.absent))
         #expect(cache.statistics.leases == 0)

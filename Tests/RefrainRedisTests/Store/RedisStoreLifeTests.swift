@@ -121,7 +121,7 @@ struct RedisStoreLifeTests {
     }
 
     /// What stands in a lease's place keeps everybody from getting one; and it may be larger than any reply that is read.
-    @Test(arguments: [true, false], [["LPUSH", "x"], ["SETRANGE", "\(100 << 20)", "x"]])
+    @Test(arguments: [true, false], [["LPUSH", "x"], ["SETRANGE", "\(100 << 20)", "x"], ["SETRANGE", "63", "x"]])
     func whatIsNoLeaseIsTakenAway(runsScripts: Bool, command: [String]) async throws {
         try await withRedisServer { server in
             try await Fixture.withStore(server.url) { store in
@@ -137,8 +137,23 @@ struct RedisStoreLifeTests {
                 }
                 try await server.cli("DEL", name)
                 try await put()
-                if command[0] == "SETRANGE" { #expect(try await !store.renew(lease)) }
+                if command[0] == "SETRANGE" {
+                    #expect(try await !store.renew(lease))
+                } else {
+                    await #expect(throws: StoreError.self) { try await store.renew(lease) }
+                }
                 #expect(store.client.statistics.protocolErrors == 0)
+            }
+        }
+    }
+
+    /// It may be a lease of another version.
+    @Test func whatMayBeALeaseIsWaitedFor() async throws {
+        try await withRedisServer { server in
+            try await Fixture.withStore(server.url) { store in
+                try await server.cli("SETRANGE", store.names.lease(Fixture.key), "62", "x")
+                #expect(try await store.lease(Fixture.key).holder == .other)
+                #expect(store.examined.withLock { $0.isEmpty })
             }
         }
     }

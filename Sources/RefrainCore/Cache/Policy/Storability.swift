@@ -58,7 +58,7 @@ extension CacheReason {
     public static let closed = CacheReason("closed")
     /// No caller's policy stores.
     public static let policy = CacheReason("policy")
-    /// The entry is larger than one may be.
+    /// The entry is larger than one may be in memory, and a second tier has not taken it either.
     public static let tooLarge = CacheReason("too-large")
     /// Its callers' tags together are more than an entry may carry.
     public static let tooManyLabels = CacheReason("too-many-labels")
